@@ -1,0 +1,21 @@
+/** Pieces that the schemas of contracts and manifests share. */
+import { z } from 'zod';
+
+export const name = z.string().min(1);
+export const positive = z.number().positive();
+export const count = z.int().positive();
+/** An image side. The bound only catches slips of the keyboard. */
+export const pixels = z.int().positive().max(8192);
+
+/** Refines a list: no two items share the value of `key`. */
+export function distinct<K extends string>(key: K) {
+  return (items: readonly Readonly<Record<K, unknown>>[], context: z.RefinementCtx): void => {
+    const seen = new Set<unknown>();
+    items.forEach((item, i) => {
+      if (seen.has(item[key])) {
+        context.addIssue({ code: 'custom', path: [i, key], message: 'must differ from those before it' });
+      }
+      seen.add(item[key]);
+    });
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The Robot port: what the loop sees of a robot, whichever adapter (sim, ros2, bag) stands behind it.
+ *
+ * All times are seconds on the robot's own clock. Joint vectors are in contract joint order.
+ */
+import type { Observable } from 'rxjs';
+import type { RobotContract } from '../contract/contract.js';
+
+/** One image of one camera. `data` is rgb8, row-major H×W×3, and belongs to the receiver. */
+export interface Frame {
+  readonly camera: string;
+  /** Capture time, s. */
+  readonly time: number;
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Measured joint positions (rad, or m for prismatic joints), contract joint order. */
+export interface JointState {
+  readonly time: number;
+  readonly positions: Float32Array;
+}
+
+/** What a robot (or its task) says of the episode at one instant. */
+export interface Outcome {
+  readonly time: number;
+  /** Staged reward, an integer 0 … the task's maximum. */
+  readonly reward: number;
+  /** Set when the attempt cannot succeed any more (the object left the workspace, say). */
+  readonly failure?: string;
+}
+
+/** Joint position targets for one instant, contract joint order, after ensembling and safety. */
+export interface JointCommand {
+  readonly time: number;
+  readonly positions: Float32Array;
+}
+
+export interface Clock {
+  /** Seconds since the robot's epoch; never goes backwards within an episode. */
+  readonly now: number;
+  /**
+   * True when time passes only inside `sleepUntil`: the loop then waits for every inference, and a run
+   * is a pure function of seed, bundle and provider.
+   */
+  readonly lockstep: boolean;
+  /** Resolves at `time`; a lockstep robot advances its world to it, emitting frames and joints on the way. */
+  sleepUntil(time: number): Promise<void>;
+}
+
+export interface ResetRequest {
+  readonly seed: number;
+}
+
+export interface Robot {
+  readonly contract: RobotContract;
+  readonly clock: Clock;
+  readonly frames: Observable<Frame>;
+  readonly joints: Observable<JointState>;
+  readonly outcomes: Observable<Outcome>;
+  /** The reward at which an episode counts as a success. */
+  readonly maxReward: number;
+  /** Brings robot and scene to the start of an episode and emits the first frames, joints and outcome. */
+  reset(request: ResetRequest): Promise<void>;
+  command(command: JointCommand): void;
+  close(): Promise<void>;
+}
