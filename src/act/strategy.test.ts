@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import type { ActionChunk } from './chunk.js';
+import { createStrategy, type Strategy } from './strategy.js';
+
+const SHAPE = { length: 4, width: 1 };
+const DT = 0.05;
+
+/** Row k of the chunk observed at step n is 10·n + k. */
+function chunkOf(n: number): ActionChunk {
+  const actions = Float32Array.from({ length: SHAPE.length }, (_, k) => 10 * n + k);
+  return { time: n * DT, dt: DT, ...SHAPE, actions };
+}
+
+function at(strategy: Strategy, n: number): number | undefined {
+  const out = new Float32Array(1);
+  return strategy.actionAt(n * DT, out) ? out[0] : undefined;
+}
+
+/** Steps `strategy` through `steps`, answering each query at once; which steps asked, and what was done. */
+function drive(strategy: Strategy, steps: number) {
+  const queries: number[] = [];
+  const actions = Array.from({ length: steps }, (_, n) => {
+    if (strategy.wantsInference(n * DT)) {
+      queries.push(n);
+      strategy.add(chunkOf(n));
+    }
+    return at(strategy, n);
+  });
+  return { queries, actions };
+}
+
+describe('strategies', () => {
+  it('ensemble asks every tick and averages', () => {
+    const { queries, actions } = drive(createStrategy({ name: 'ensemble', m: 0 }, SHAPE), 3);
+    expect(queries).toEqual([0, 1, 2]);
+    // Step 2: row 2 of chunk 0, row 1 of chunk 1, row 0 of chunk 2.
+    expect(actions).toEqual([0, (1 + 10) / 2, (2 + 11 + 20) / 3].map(Math.fround));
+  });
+
+  it('latest asks every tick and follows the newest alone', () => {
+    const { queries, actions } = drive(createStrategy({ name: 'latest' }, SHAPE), 4);
+    expect(queries).toEqual([0, 1, 2, 3]);
+    expect(actions).toEqual([0, 10, 20, 30]);
+  });
+
+  it('receding executes its rows, then asks again', () => {
+    const { queries, actions } = drive(createStrategy({ name: 'receding', steps: 3 }, SHAPE), 7);
+    expect(queries).toEqual([0, 3, 6]);
+    expect(actions).toEqual([0, 1, 2, 30, 31, 32, 60]);
+  });
+
+  it('receding can execute a whole chunk', () => {
+    const { queries, actions } = drive(createStrategy({ name: 'receding', steps: 4 }, SHAPE), 6);
+    expect(queries).toEqual([0, 4]);
+    expect(actions).toEqual([0, 1, 2, 3, 40, 41]);
+  });
+
+  it('receding goes on along its chunk while the next is late', () => {
+    const strategy = createStrategy({ name: 'receding', steps: 2 }, SHAPE);
+    strategy.add(chunkOf(0));
+    expect(strategy.wantsInference(2 * DT)).toBe(true);
+    expect(at(strategy, 3)).toBe(3);
+    expect(at(strategy, 4)).toBeUndefined();
+    strategy.add(chunkOf(2));
+    expect(at(strategy, 4)).toBe(22);
+  });
+
+  it('latest survives lost chunks until its horizon ends', () => {
+    const strategy = createStrategy({ name: 'latest' }, SHAPE);
+    strategy.add(chunkOf(0));
+    expect([1, 2, 3, 4].map((n) => at(strategy, n))).toEqual([1, 2, 3, undefined]);
+  });
+
+  it.each([{ name: 'ensemble', m: 0.01 }, { name: 'receding', steps: 3 }, { name: 'latest' }] as const)(
+    '$name forgets everything on reset',
+    (spec) => {
+      const strategy = createStrategy(spec, SHAPE);
+      strategy.add(chunkOf(0));
+      strategy.reset();
+      expect(at(strategy, 0)).toBeUndefined();
+      expect(strategy.wantsInference(0)).toBe(true);
+      expect(strategy.spec).toBe(spec);
+    },
+  );
+
+  it.each([0, -1, 1.5, 5, Number.NaN])('receding refuses %s steps of a chunk of 4', (steps) => {
+    expect(() => createStrategy({ name: 'receding', steps }, SHAPE)).toThrow(
+      `steps is ${steps}, it must be a whole number from 1 to 4`,
+    );
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('ensemble refuses m = %s', (m) => {
+    expect(() => createStrategy({ name: 'ensemble', m }, SHAPE)).toThrow('m is');
+  });
+});
