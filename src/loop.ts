@@ -1,0 +1,330 @@
+/**
+ * The closed loop: observe → infer → act, once a tick, until the episode ends. The only file that knows
+ * all three stages.
+ *
+ * Tick n is at start + n / rate, so ticks do not drift. A lockstep robot's time stands still between
+ * ticks, so the loop waits for each inference and an episode is a pure function of seed, bundle and
+ * provider. On any other robot an inference is started and the loop goes on with the chunks it has.
+ *
+ * A robot that fails rejects `runEpisode`: no further episode could run. A policy that fails ends its
+ * episode as `aborted`, and the run goes on.
+ */
+import type { Subscription } from 'rxjs';
+import { type EmergencyStop, Safety } from './act/safety.js';
+import type { Strategy } from './act/strategy.js';
+import type { EpisodeRecord, StopReason } from './episode/episode.js';
+import { percentiles } from './episode/statistics.js';
+import { type ContractMatch, matchContract } from './infer/match.js';
+import { type Inference, type Inferrer, LatestInference } from './latestInference.js';
+import type { Observation } from './observe/observation.js';
+import { describe, Observer } from './observe/observer.js';
+import type { JointCommand, Outcome, Robot } from './robots/robot.js';
+
+/** A robot that has not sent a fresh sample of everything this long (s) after its reset is given up. */
+const SENSORS_TIMEOUT_S = 5;
+
+/** What happened on one tick. Nothing in it is changed or used again, but do not write to it. */
+export interface Tick {
+  /** 0 on the first tick of the episode; numbers are missing where ticks were. */
+  readonly index: number;
+  /** s, robot clock. */
+  readonly time: number;
+  /** Absent when sensors were stale. */
+  readonly observation?: Observation;
+  /** The inference that arrived since the tick before, if any. */
+  readonly inference?: Inference;
+  /** What the policy wanted, bundle joint order; absent when it wanted nothing or was not asked. */
+  readonly action?: Float32Array;
+  /** What the robot was sent. */
+  readonly command: JointCommand;
+  /** The reward after it was executed. */
+  readonly reward: number;
+}
+
+/** Looks on, for recording and pictures. Must return at once and not throw. */
+export interface Tap {
+  /** Views to fetch with every inference. */
+  readonly views?: readonly string[];
+  onTick(tick: Tick): void;
+}
+
+export interface EpisodeOptions {
+  readonly robot: Robot;
+  readonly policy: Inferrer;
+  readonly strategy: Strategy;
+  readonly seed: number;
+  /** On the robot's clock, s. */
+  readonly timeLimitS: number;
+  /** Holds the robot while engaged. */
+  readonly emergencyStop?: EmergencyStop;
+  /** Finishes the tick under way, then stops as `interrupted`. */
+  readonly signal?: AbortSignal;
+  readonly tap?: Tap;
+}
+
+/**
+ * Runs one episode: resets the robot, closes the loop until it ends, brings the arm to rest.
+ *
+ * The outcome a robot emits while a command is executed is that step's; the return is the sum of the
+ * rewards over the steps. A task that is solved before the first command is refused as `aborted`: a
+ * policy that does nothing must not score.
+ *
+ * @throws UserError when robot and policy do not fit; whatever the robot throws
+ */
+export async function runEpisode(options: EpisodeOptions): Promise<EpisodeRecord> {
+  const episode = new Episode(options);
+  try {
+    return await episode.run();
+  } finally {
+    await episode.close();
+  }
+}
+
+interface Stop {
+  readonly stop: StopReason;
+  readonly reason?: string;
+}
+
+class Episode {
+  readonly #options: EpisodeOptions;
+  readonly #rateHz: number;
+  readonly #observer: Observer;
+  readonly #safety: Safety;
+  readonly #outcomes: Subscription;
+  readonly #inferences: LatestInference;
+  /** Contract indices of the policy's joints and cameras. */
+  readonly #match: ContractMatch;
+  readonly #action: Float32Array;
+  readonly #limited: Float32Array;
+  readonly #overheadMs: number[] = [];
+  #outcome: Outcome | undefined;
+  #start = 0;
+  #steps = 0;
+  #missed = 0;
+  #return = 0;
+  #highest = 0;
+  #skewS = 0;
+
+  constructor(options: EpisodeOptions) {
+    const { robot, policy, strategy, emergencyStop, tap } = options;
+    const { contract } = robot;
+    const { bundle } = policy;
+    this.#options = options;
+    this.#rateHz = contract.rateHz;
+    const match = matchContract(contract, bundle);
+    const joints = match.joints.map((index) => contract.joints[index]);
+    this.#match = match;
+    this.#action = new Float32Array(joints.length);
+    this.#limited = new Float32Array(joints.length);
+    this.#safety = new Safety(joints, {
+      rateHz: contract.rateHz,
+      rampInS: contract.safety.rampInS,
+      ...(emergencyStop && { emergencyStop }),
+    });
+    this.#inferences = new LatestInference(policy, strategy, tap?.views);
+    this.#observer = new Observer(robot, {
+      cameras: bundle.cameras.map(({ name, width, height }, index) => {
+        const { maxAgeS } = contract.cameras[match.cameras[index]];
+        return { name, width, height, maxAgeS };
+      }),
+      joints: match.joints,
+      jointsMaxAgeS: contract.safety.jointsMaxAgeS,
+    });
+    this.#outcomes = robot.outcomes.subscribe({
+      next: (outcome) => {
+        this.#outcome = outcome;
+      },
+      // The robot that fails says so on its other streams and methods too.
+      error: () => {},
+    });
+  }
+
+  async run(): Promise<EpisodeRecord> {
+    const { robot, strategy, seed } = this.#options;
+    const began = performance.now();
+    this.#observer.reset();
+    strategy.reset();
+    await robot.reset({ seed });
+    this.#start = robot.clock.now;
+    const { stop, reason } = this.#refusal() ?? (await this.#untilStop());
+    const durationS = robot.clock.now - this.#start;
+    const wallS = (performance.now() - began) / 1000;
+    await this.#comeToRest();
+
+    const { latencyMs, runMs, dropped } = this.#inferences;
+    const timings = {
+      latencyMs: Float32Array.from(latencyMs),
+      runMs: Float32Array.from(runMs),
+      overheadMs: Float32Array.from(this.#overheadMs),
+    };
+    return {
+      result: {
+        seed,
+        success: stop === 'success',
+        return: this.#return,
+        highest_reward: this.#highest,
+        steps: this.#steps,
+        duration_s: round(durationS, 1e6),
+        stop,
+        ...(reason !== undefined && { reason }),
+        safety: this.#safety.counts,
+        max_camera_skew_s: round(this.#skewS, 1e6),
+        wall: {
+          seconds: round(wallS, 1e3),
+          latency_ms: percentiles(timings.latencyMs),
+          run_ms: percentiles(timings.runMs),
+          overhead_ms: percentiles(timings.overheadMs),
+          missed_ticks: this.#missed,
+          dropped_observations: dropped,
+        },
+      },
+      timings,
+    };
+  }
+
+  /** Stops listening, and leaves no inference behind for the next episode to trip over. */
+  async close(): Promise<void> {
+    this.#observer.close();
+    this.#outcomes.unsubscribe();
+    await this.#inferences.close();
+  }
+
+  /** Why the scene cannot be attempted as it stands after the reset. */
+  #refusal(): Stop | undefined {
+    if (!this.#outcome) return undefined;
+    if (this.#outcome.reward >= this.#options.robot.maxReward) {
+      return { stop: 'aborted', reason: 'the task was already solved at reset' };
+    }
+    return this.#failure();
+  }
+
+  #failure(): Stop | undefined {
+    const reason = this.#outcome?.failure;
+    return reason === undefined ? undefined : { stop: 'failure', reason };
+  }
+
+  async #untilStop(): Promise<Stop> {
+    const { robot, signal, timeLimitS } = this.#options;
+    const { clock } = robot;
+    const unready = await this.#sensorsReady();
+    if (unready) return unready;
+    this.#start = clock.now;
+    this.#safety.begin(this.#measured(), this.#start);
+    for (let n = 0; ; ) {
+      if (this.#safety.fault !== undefined) return { stop: 'aborted', reason: this.#safety.fault };
+      if (n / this.#rateHz >= timeLimitS - 1e-9) return { stop: 'timeout' };
+      if (signal?.aborted) return { stop: 'interrupted' };
+      const stop = await this.#tick(n);
+      if (stop) return stop;
+      // A tick that took longer than its period leaves out the ones it ran over; the grid stays.
+      const next = Math.max(n + 1, Math.floor((clock.now - this.#start) * this.#rateHz + 1e-6));
+      this.#missed += next - (n + 1);
+      n = next;
+    }
+  }
+
+  /** Waits until every sensor has sent something fresh; a stop when that does not happen. */
+  async #sensorsReady(): Promise<Stop | undefined> {
+    const { robot, signal } = this.#options;
+    const { clock } = robot;
+    const since = clock.now;
+    for (;;) {
+      const trouble = this.#observer.trouble(clock.now);
+      if (!trouble) return undefined;
+      if (signal?.aborted) return { stop: 'interrupted' };
+      if (clock.now - since >= SENSORS_TIMEOUT_S) {
+        return { stop: 'aborted', reason: `${SENSORS_TIMEOUT_S} s after the reset ${describe(trouble)}` };
+      }
+      await clock.sleepUntil(clock.now + 1 / this.#rateHz);
+    }
+  }
+
+  async #tick(n: number): Promise<Stop | undefined> {
+    const { robot, strategy, tap } = this.#options;
+    const { clock } = robot;
+    const began = performance.now();
+    const time = this.#start + n / this.#rateHz;
+    const runMsBefore = this.#inferences.totalRunMs;
+
+    const sighting = this.#observer.observe(clock.now);
+    if (sighting.kind === 'ok') {
+      this.#skewS = Math.max(this.#skewS, sighting.skewS);
+      if (strategy.wantsInference(time)) this.#inferences.offer(sighting.observation);
+    }
+    if (clock.lockstep) await this.#inferences.idle();
+    const { failure } = this.#inferences;
+    const acts = this.#act(sighting.kind === 'ok', time);
+    const command = { time, positions: this.#toContract() };
+
+    const decided = performance.now();
+    robot.command(command);
+    await clock.sleepUntil(this.#start + (n + 1) / this.#rateHz);
+    const executed = performance.now();
+
+    const reward = this.#outcome?.reward ?? 0;
+    this.#steps++;
+    this.#return += reward;
+    this.#highest = Math.max(this.#highest, reward);
+    const inference = this.#inferences.takeNewest();
+    tap?.onTick({
+      index: n,
+      time,
+      ...(sighting.kind === 'ok' && { observation: sighting.observation }),
+      ...(inference && { inference }),
+      ...(acts && { action: this.#action.slice() }),
+      command,
+      reward,
+    });
+    const waitedMs = clock.lockstep ? this.#inferences.totalRunMs - runMsBefore : 0;
+    this.#overheadMs.push(decided - began - waitedMs + (performance.now() - executed));
+
+    if (failure !== undefined) return { stop: 'aborted', reason: failure };
+    if (this.#safety.fault !== undefined) return { stop: 'aborted', reason: this.#safety.fault };
+    if (reward >= robot.maxReward) return { stop: 'success' };
+    return this.#failure();
+  }
+
+  /** Fills `#limited` with this tick's command; true when the policy had an action for it. */
+  #act(sensorsFresh: boolean, time: number): boolean {
+    if (!sensorsFresh) {
+      this.#safety.hold('hold_stale', time, this.#limited);
+      return false;
+    }
+    if (!this.#options.strategy.actionAt(time, this.#action)) {
+      this.#safety.hold('hold_no_action', time, this.#limited);
+      return false;
+    }
+    this.#safety.limit(this.#action, time, this.#limited);
+    return true;
+  }
+
+  /** An arm that moves when its episode ends is braked within its limits, not left to stop dead. */
+  async #comeToRest(): Promise<void> {
+    const { robot } = this.#options;
+    this.#observer.close();
+    while (!this.#safety.atRest) {
+      this.#safety.settle(this.#limited);
+      const time = robot.clock.now;
+      robot.command({ time, positions: this.#toContract() });
+      await robot.clock.sleepUntil(time + 1 / this.#rateHz);
+    }
+  }
+
+  /** The measured pose in bundle joint order. */
+  #measured(): Float32Array {
+    const positions = this.#observer.joints?.positions as Float32Array;
+    return Float32Array.from(this.#match.joints, (index) => positions[index]);
+  }
+
+  /** `#limited` in contract joint order, newly made: the robot keeps it. */
+  #toContract(): Float32Array {
+    const { joints } = this.#match;
+    const positions = new Float32Array(joints.length);
+    for (let j = 0; j < joints.length; j++) positions[joints[j]] = this.#limited[j];
+    return positions;
+  }
+}
+
+function round(value: number, scale: number): number {
+  return Math.round(value * scale) / scale;
+}
