@@ -1,0 +1,199 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadContract } from '../../contract/load.js';
+import type { Frame, JointState, Outcome } from '../robot.js';
+import { demonstrate } from './demonstrator.js';
+import { SimRobot } from './simRobot.js';
+import { loadTask, type TaskSpec } from './task.js';
+
+const root = join(import.meta.dirname, '../../..');
+const load = () => loadContract(join(root, 'config/robots/sim_arm.yaml'));
+const loadPickLift = () => loadTask('pick_lift', join(root, 'config/tasks'));
+
+function watch(robot: SimRobot) {
+  const seen = { frames: [] as Frame[], joints: [] as JointState[], outcomes: [] as Outcome[] };
+  robot.frames.subscribe((frame) => seen.frames.push(frame));
+  robot.joints.subscribe((joints) => seen.joints.push(joints));
+  robot.outcomes.subscribe((outcome) => seen.outcomes.push(outcome));
+  return seen;
+}
+
+describe('SimRobot', () => {
+  let task: TaskSpec;
+  let a: SimRobot;
+  let b: SimRobot;
+  beforeAll(async () => {
+    task = await loadPickLift();
+    a = await SimRobot.create(await load(), task);
+    b = await SimRobot.create(await load(), task);
+  });
+  afterAll(async () => {
+    await a.close();
+    await b.close();
+  });
+
+  const wave = async (robot: SimRobot, seed: number, ticks: number) => {
+    const seen = watch(robot);
+    await robot.reset({ seed });
+    const start = robot.measured();
+    for (let tick = 0; tick < ticks; tick++) {
+      const positions = start.map((q, j) => q + 0.2 * Math.sin(tick * 0.3 + j) * (j < 6 ? 1 : 0.02));
+      robot.command({ time: robot.clock.now, positions });
+      await robot.clock.sleepUntil((tick + 1) / robot.contract.rateHz);
+    }
+    return seen;
+  };
+
+  it('gives the same pixels, joints and rewards for the same seed and commands', async () => {
+    // The second robot has lived through another episode first: nothing of it may remain.
+    await wave(b, 99, 3);
+    const [x, y] = [await wave(a, 5, 8), await wave(b, 5, 8)];
+    expect(y.frames.length).toBe(27);
+    expect(y).toEqual(x);
+  });
+
+  it('gives another scene for another seed', async () => {
+    const [x, y] = [await wave(a, 5, 0), await wave(a, 6, 0)];
+    for (let i = 0; i < 3; i++) expect(y.frames[i].data).not.toEqual(x.frames[i].data);
+  });
+
+  it('lets time pass only in sleepUntil, one frame a camera and period', async () => {
+    const seen = watch(a);
+    await a.reset({ seed: 1 });
+    expect(a.clock.now).toBe(0);
+    expect(seen.frames.map((f) => [f.camera, f.time])).toEqual([
+      ['wrist_detail', 0],
+      ['wrist_context', 0],
+      ['head', 0],
+    ]);
+    await a.clock.sleepUntil(0.15);
+    expect(a.clock.now).toBeCloseTo(0.15, 12);
+    expect(seen.frames.length).toBe(12);
+    expect(seen.joints.map((j) => Number(j.time.toFixed(9)))).toEqual([0, 0.05, 0.1, 0.15]);
+  });
+
+  it('follows a joint command to within a degree after a second', async () => {
+    await a.reset({ seed: 2 });
+    const target = a.measured().map((q, j) => (j < 6 ? q + (j % 2 ? -0.15 : 0.15) : 0.01));
+    for (let tick = 0; tick < 20; tick++) {
+      a.command({ time: a.clock.now, positions: target });
+      await a.clock.sleepUntil((tick + 1) / 20);
+    }
+    const reached = a.measured();
+    for (let j = 0; j < 6; j++) expect(Math.abs(reached[j] - target[j])).toBeLessThan(Math.PI / 180);
+    expect(Math.abs(reached[6] - 0.01)).toBeLessThan(0.001);
+  });
+
+  it('renders any size, and the same view at any size', async () => {
+    await a.reset({ seed: 3 });
+    const small = a.shot('head', 32, 24);
+    const large = a.shot('head', 64, 48);
+    expect([small.length, large.length]).toEqual([32 * 24 * 3, 64 * 48 * 3]);
+    const mean = (pixels: Uint8Array) => pixels.reduce((sum, v) => sum + v, 0) / pixels.length;
+    expect(Math.abs(mean(small) - mean(large))).toBeLessThan(4);
+    expect(() => a.shot('tail', 8, 8)).toThrow(
+      "no camera 'tail': the contract has wrist_detail, wrist_context, head",
+    );
+  });
+
+  it('shows the cube to every role: repainting it changes each camera’s picture', async () => {
+    // Above the cube all three cameras have it in view.
+    const demo = await demonstrate(a, { seed: 7, timeLimitS: 1, disturb: false, frames: false });
+    expect(demo.steps).toBe(20);
+    const cube = a.scene.model.jnt_qposadr[a.scene.id('joint', 'cube')];
+    for (const { name } of a.contract.cameras) {
+      const before = a.shot(name, 96, 96);
+      const z = a.scene.data.qpos[cube + 2];
+      a.scene.data.qpos[cube + 2] = -0.5; // under the table
+      a.scene.forward();
+      const without = a.shot(name, 96, 96);
+      a.scene.data.qpos[cube + 2] = z;
+      a.scene.forward();
+      let changed = 0;
+      for (let i = 0; i < before.length; i += 3) if (before[i] !== without[i]) changed++;
+      expect(changed, name).toBeGreaterThan(20);
+    }
+  });
+
+  it('refuses a rate that is not a whole number of physics steps, and a task for another arm', async () => {
+    const contract = await load();
+    await expect(SimRobot.create({ ...contract, rateHz: 30 }, task)).rejects.toThrow(
+      /rate_hz 30 is a period of 0\.0333\d* s, not a whole number of the scene's 0\.002 s physics steps/,
+    );
+    const short = { ...task, randomise: { ...task.randomise, home: [0, 0, 0] } };
+    await expect(SimRobot.create(contract, short)).rejects.toThrow(/randomise\.home has 3 joints, .* has 7/);
+    const { sim: _, ...noSim } = contract;
+    await expect(SimRobot.create(noSim, task)).rejects.toThrow(/has no sim section/);
+    await expect(SimRobot.create({ ...contract, sim: { scene: '/nowhere.xml' } }, task)).rejects.toThrow(
+      /scene \/nowhere\.xml cannot be read/,
+    );
+  });
+});
+
+describe('pick_lift', () => {
+  let robot: SimRobot;
+  beforeAll(async () => {
+    robot = await SimRobot.create(await load(), await loadPickLift());
+  });
+  afterAll(() => robot.close());
+
+  const cubeAddress = () => robot.scene.model.jnt_qposadr[robot.scene.id('joint', 'cube')];
+
+  it('stays within the stated workspace, and uses all of it', async () => {
+    const xs: number[] = [];
+    const ys: number[] = [];
+    for (let seed = 1; seed <= 200; seed++) {
+      await robot.reset({ seed });
+      const { position } = robot.task.cubePose();
+      xs.push(position[0]);
+      ys.push(position[1]);
+    }
+    expect(Math.min(...xs)).toBeGreaterThanOrEqual(0.27);
+    expect(Math.min(...xs)).toBeLessThan(0.28);
+    expect(Math.max(...xs)).toBeLessThanOrEqual(0.45);
+    expect(Math.max(...xs)).toBeGreaterThan(0.44);
+    expect(Math.min(...ys)).toBeLessThan(-0.14);
+    expect(Math.max(...ys)).toBeGreaterThan(0.14);
+  });
+
+  it('rewards 0 at reset, and every stage in turn while the expert works', async () => {
+    const stages: number[] = [];
+    const subscription = robot.outcomes.subscribe(({ reward }) => {
+      if (stages.at(-1) !== reward) stages.push(reward);
+    });
+    await demonstrate(robot, { seed: 1, timeLimitS: 12, disturb: false, frames: false });
+    subscription.unsubscribe();
+    // One finger may touch in the same tick as the other.
+    expect(stages.filter((stage) => stage !== 1)).toEqual([0, 2, 3, 4]);
+  });
+
+  it('gives no reward for a cube that is high up but not held', async () => {
+    await robot.reset({ seed: 1 });
+    robot.scene.data.qpos[cubeAddress() + 2] = 0.3;
+    robot.scene.forward();
+    expect(robot.task.outcome(0).reward).toBe(0);
+    expect(robot.task.outcome(1).reward).toBe(0);
+  });
+
+  it('asks for half a second at goal height, and starts counting anew after a drop', async () => {
+    await demonstrate(robot, { seed: 4, timeLimitS: 12, disturb: false, frames: false });
+    const { time } = { time: robot.clock.now };
+    expect(robot.task.outcome(time).reward).toBe(4);
+    const z = robot.scene.data.qpos[cubeAddress() + 2];
+    robot.scene.data.qpos[cubeAddress() + 2] = 0.3; // out of the fingers
+    robot.scene.forward();
+    expect(robot.task.outcome(time + 0.05).reward).toBe(0);
+    robot.scene.data.qpos[cubeAddress() + 2] = z;
+    robot.scene.forward();
+    expect(robot.task.outcome(time + 0.1).reward).toBe(3);
+    expect(robot.task.outcome(time + 0.55).reward).toBe(3);
+    expect(robot.task.outcome(time + 0.6).reward).toBe(4);
+  });
+
+  it('says so when the cube is off the table', async () => {
+    await robot.reset({ seed: 1 });
+    robot.scene.data.qpos[cubeAddress() + 2] = -0.2;
+    robot.scene.forward();
+    expect(robot.task.outcome(0).failure).toBe('the cube fell off the table');
+  });
+});
