@@ -1,0 +1,29 @@
+/** Reads and checks everything a rollout names, before anything is started. */
+import { createStrategy } from '../act/strategy.js';
+import type { RobotContract } from '../contract/contract.js';
+import { loadContract } from '../contract/load.js';
+import type { StrategySpec } from '../contract/strategy.js';
+import type { PolicyBundle } from '../infer/bundle.js';
+import { loadBundle } from '../infer/load.js';
+import { matchContract } from '../infer/match.js';
+import { loadTask, type TaskSpec } from '../robots/sim/task.js';
+import type { RolloutSpec } from './spec.js';
+
+export interface PreparedRollout {
+  readonly contract: RobotContract;
+  readonly bundle: PolicyBundle;
+  readonly task: TaskSpec;
+  readonly strategy: StrategySpec;
+  readonly timeLimitS: number;
+}
+
+/** @throws UserError naming file and key of what is wrong or does not fit */
+export async function prepare(spec: RolloutSpec): Promise<PreparedRollout> {
+  const contract = await loadContract(spec.robot);
+  const bundle = await loadBundle(spec.policy);
+  matchContract(contract, bundle);
+  const task = await loadTask(spec.task, spec.tasksDir);
+  const strategy = spec.strategy ?? bundle.strategy;
+  createStrategy(strategy, { length: bundle.action.chunk, width: bundle.joints.length });
+  return { contract, bundle, task, strategy, timeLimitS: spec.timeLimitS ?? task.time_limit_s };
+}

@@ -1,0 +1,241 @@
+/** The rollout command from end to end: the built program, real graphs, the real simulator. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ROBOT, saccade, temporaryFolder } from './support/cli.js';
+import { TEST_JOINTS, writeBundle } from './support/onnx.js';
+
+const tmp = temporaryFolder();
+/** Drifts, and steers by what it sees, so that a wrong pixel or a wrong order would show. */
+const moving = writeBundle(join(tmp, 'moving'), {
+  name: 'moving',
+  bias: [0.05, -0.05, 0.04, 0.03, -0.03, 0.02, 0.001],
+  imageGain: 0.02,
+  motionGain: 2,
+  slope: 0.001,
+  memory: true,
+  firstGain: 0.001,
+  views: true,
+}).dir;
+
+const args = (policy: string, ...more: string[]) => [
+  ...['rollout', '--robot', ROBOT, '--policy', policy, '--task', 'pick_lift', '--time-limit', '0.6'],
+  ...more,
+];
+
+const percentiles = z.strictObject({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable();
+const rate = z.number().min(0).max(1);
+const ticks = z.number().int().nonnegative();
+const safety = z.strictObject({
+  non_finite: ticks,
+  position_limit: ticks,
+  velocity_limit: ticks,
+  acceleration_limit: ticks,
+  ramp_in: ticks,
+  hold_stale: ticks,
+  hold_no_action: ticks,
+  emergency_stop: ticks,
+});
+const result = z.strictObject({
+  seed: ticks,
+  success: z.boolean(),
+  return: z.number(),
+  highest_reward: z.number().int().min(0).max(4),
+  steps: ticks,
+  duration_s: z.number().nonnegative(),
+  stop: z.enum(['success', 'failure', 'timeout', 'aborted', 'interrupted']),
+  reason: z.string().optional(),
+  safety,
+  max_camera_skew_s: z.number(),
+  wall: z.strictObject({
+    seconds: z.number(),
+    latency_ms: percentiles,
+    run_ms: percentiles,
+    overhead_ms: percentiles,
+    missed_ticks: ticks,
+    dropped_observations: ticks,
+  }),
+});
+/** What `--json` prints and `summary.json` holds: other programs read it, so a key that changes is a break. */
+const summary = z.strictObject({
+  episodes: ticks,
+  interrupted: ticks,
+  success_rate: rate.nullable(),
+  success_ci95: z.tuple([rate, rate]),
+  average_return: z.number().nullable(),
+  return_std: z.number().nullable(),
+  reward_at_least: z.record(z.string().regex(/^\d+$/), rate),
+  latency_ms: percentiles,
+  run_ms: percentiles,
+  overhead_ms: percentiles,
+  safety,
+  results: z.array(result),
+  run: z.strictObject({
+    saccade: z.string(),
+    robot: z.string(),
+    policy: z.string(),
+    graph_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    task: z.string(),
+    strategy: z.looseObject({ name: z.string() }),
+    provider: z.string().nullable(),
+    control: z.string().nullable(),
+    seed: ticks,
+    episodes: ticks,
+    time_limit_s: z.number(),
+  }),
+});
+
+const text = (...path: string[]) => readFileSync(join(...path), 'utf8');
+const lines = (file: string) =>
+  file
+    .trimEnd()
+    .split('\n')
+    .map((line) => result.parse(JSON.parse(line)));
+/** A results file without what it read off a wall clock, everything else byte for byte. */
+const withoutWall = (file: string) => file.replace(/,"wall":\{.*\}\}$/gm, '}');
+
+describe('rollout', () => {
+  const [one, two] = [join(tmp, 'one'), join(tmp, 'two')];
+  let json: z.infer<typeof summary>;
+
+  beforeAll(async () => {
+    const first = await saccade(
+      args(moving, '--episodes', '4', '--seed', '7', '--workers', '1', '--out', one, '--json'),
+    );
+    expect(first.code, first.stderr).toBe(0);
+    json = summary.parse(JSON.parse(first.stdout));
+    const second = await saccade(
+      args(moving, '--episodes', '4', '--seed', '7', '--workers', '2', '--out', two),
+    );
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stdout).toContain('success rate');
+    expect(second.stdout).toContain(join(two, 'results.jsonl'));
+  });
+
+  it('prints one JSON object, which is also the summary file', () => {
+    expect(summary.parse(JSON.parse(text(one, 'summary.json')))).toEqual(json);
+    expect(json.results).toEqual(lines(text(one, 'results.jsonl')));
+    expect(json).toMatchObject({
+      episodes: 4,
+      interrupted: 0,
+      success_rate: 0,
+      average_return: 0,
+      return_std: 0,
+    });
+    expect(json.reward_at_least).toEqual({ '0': 1, '1': 0, '2': 0, '3': 0, '4': 0 });
+    expect(json.run).toMatchObject({
+      robot: 'sim_arm',
+      policy: 'moving',
+      provider: 'cpu',
+      seed: 7,
+      time_limit_s: 0.6,
+    });
+    expect(json.run.strategy).toEqual({ name: 'ensemble', m: 0.01 });
+  });
+
+  it('runs one episode a seed', () => {
+    expect(json.results.map(({ seed, steps, stop }) => [seed, steps, stop])).toEqual([
+      [7, 12, 'timeout'],
+      [8, 12, 'timeout'],
+      [9, 12, 'timeout'],
+      [10, 12, 'timeout'],
+    ]);
+  });
+
+  it('gives the same bytes whatever the number of workers, wall-clock figures apart', () => {
+    const [a, b] = [text(one, 'results.jsonl'), text(two, 'results.jsonl')].map(withoutWall);
+    expect(a).not.toContain('latency_ms');
+    expect(b).toBe(a);
+    // The policy really did something that could differ.
+    expect(Object.values(json.safety).some((count) => count > 0)).toBe(true);
+  });
+
+  it('leaves nothing beside its files', () => {
+    expect(readdirSync(one).sort()).toEqual(['results.jsonl', 'summary.json']);
+  });
+});
+
+describe('strategies', () => {
+  it('are chosen by option and completed from the bundle', async () => {
+    const chosen = [
+      [['--strategy', 'latest'], { name: 'latest' }],
+      [['--strategy', 'receding'], { name: 'receding', steps: 10 }],
+      [['--strategy', 'receding', '--steps', '5'], { name: 'receding', steps: 5 }],
+      [['--m', '0.1'], { name: 'ensemble', m: 0.1 }],
+    ] as const;
+    for (const [options, strategy] of chosen) {
+      const run = await saccade(args(moving, '--episodes', '1', '--json', ...options));
+      expect(summary.parse(JSON.parse(run.stdout)).run.strategy).toEqual(strategy);
+    }
+  });
+});
+
+describe('controls', () => {
+  it('are named in the results', async () => {
+    for (const control of ['blank-cameras', 'replay-other-seed']) {
+      const run = await saccade(args(moving, '--episodes', '2', '--json', '--control', control));
+      expect(run.code, run.stderr).toBe(0);
+      const { episodes, run: about } = summary.parse(JSON.parse(run.stdout));
+      expect([episodes, about.control]).toEqual([2, control]);
+    }
+  });
+});
+
+describe('a policy that answers NaN', () => {
+  it('is stopped; the episode ends as aborted with the reason, and the run goes on', async () => {
+    const { dir } = writeBundle(join(tmp, 'nan'), { bias: TEST_JOINTS.map(() => Number.NaN) });
+    const { code, stdout } = await saccade(args(dir, '--episodes', '3', '--workers', '1', '--json'));
+    expect(code).toBe(0);
+    const { results, safety: counts } = summary.parse(JSON.parse(stdout));
+    expect(results.map(({ seed, stop, success }) => [seed, stop, success])).toEqual([
+      [1, 'aborted', false],
+      [2, 'aborted', false],
+      [3, 'aborted', false],
+    ]);
+    for (const { reason } of results) expect(reason).toContain('NaN');
+    expect(counts.non_finite).toBe(3);
+  });
+});
+
+describe('SIGINT', () => {
+  it('ends the run in order: what was done is written and summed up, exit code 130', async () => {
+    const out = join(tmp, 'interrupted');
+    const run = await saccade(
+      args(moving, '--episodes', '1000', '--workers', '2', '--out', out, '--json', '--verbose'),
+      { interruptAt: 'seed 1: timeout' },
+    );
+    expect(run.code).toBe(130);
+    const { episodes, interrupted, results } = summary.parse(JSON.parse(run.stdout));
+    expect(episodes).toBeGreaterThanOrEqual(1);
+    expect(episodes).toBeLessThan(1000);
+    expect(interrupted).toBeLessThanOrEqual(2);
+    expect(results).toHaveLength(episodes + interrupted);
+    expect(results.find(({ seed }) => seed === 1)?.stop).toBe('timeout');
+    expect(lines(text(out, 'results.jsonl'))).toEqual(results);
+    expect(readdirSync(out).sort()).toEqual(['results.jsonl', 'summary.json']);
+  });
+});
+
+describe('start', () => {
+  const shipped = join(ROBOT, '../../../models/pick_lift/policy.yaml');
+
+  it.skipIf(!existsSync(shipped))('reports, writes an animation, and names every file; twice', async () => {
+    for (const folder of ['out/run-1', 'out/run-2']) {
+      const { code, stdout, stderr } = await saccade(['start', '--episodes', '1'], { cwd: tmp });
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain('success rate');
+      for (const file of ['results.jsonl', 'summary.json', 'episode.webp'])
+        expect(stdout).toContain(join(folder, file));
+      const dir = join(tmp, folder);
+      const [episode] = lines(text(dir, 'results.jsonl'));
+      const { format, pages, delay } = await sharp(join(dir, 'episode.webp')).metadata();
+      expect({ format, pages, delay: delay?.[0] }).toEqual({
+        format: 'webp',
+        pages: episode?.steps,
+        delay: 50,
+      });
+    }
+  });
+});
