@@ -1,0 +1,228 @@
+"""The configuration of a policy and its training: one YAML file, checked strictly on load."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Role = Literal["wrist_detail", "wrist_context", "global_overview"]
+ROLES: tuple[Role, ...] = typing.get_args(Role)
+
+
+class ConfigError(Exception):
+    """The user can mend this: the message names the file, the key and what to do."""
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    name: str
+    role: Role
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    name: Literal["compact", "resnet18"] = "compact"
+    # compact only: output channels and stride of each 3×3 convolution
+    channels: tuple[int, ...] = (16, 32, 64, 64)
+    strides: tuple[int, ...] = (2, 2, 2, 1)
+    # one backbone for all cameras; by default each has its own, since each sees different things
+    shared: bool = False
+    # resnet18 only: a state dict of ImageNet weights; none trains from scratch
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    method: Literal["off", "lucas_kanade", "raft_small"] = "lucas_kanade"
+    range_px: float = 20.0  # flow is clamped to ±range_px full-resolution pixels, and divided by it
+    # Lucas–Kanade
+    scale: float = 0.5  # resolution it works at, as a fraction of the camera's
+    levels: int = 3
+    iterations: int = 2
+    window: int = 7
+    regularisation: float = 1e-4
+    # raft_small: a state dict of its weights
+    weights: str | None = None
+    # FlowBackbone: channels of its four convolutions (the last is `hidden`)
+    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
+    fusion: Literal["concat", "alpha", "attention"] = "concat"
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.range_px <= 40:
+            raise ConfigError(f"flow.range_px is {self.range_px}: give a value from 10 to 40")
+        if self.window % 2 == 0:
+            raise ConfigError(f"flow.window is {self.window}: give an odd number")
+
+
+@dataclass(frozen=True)
+class MpConfig:
+    enabled: bool = True
+    patch: int = 16
+    dim: int = 64
+    depth: int = 1
+    heads: int = 4
+    fusion: Literal["fc", "mlp", "attention", "gating"] = "fc"
+    cls_fusion: Literal["linear", "mlp", "attention", "gating"] = "linear"
+    weights: Literal["separate", "shared"] = "separate"
+
+    def __post_init__(self) -> None:
+        same = {"fc": "linear"}.get(self.fusion, self.fusion)
+        if self.weights == "shared" and same != self.cls_fusion:
+            raise ConfigError(
+                f"mp.weights is shared, but mp.fusion is {self.fusion} and mp.cls_fusion {self.cls_fusion}: "
+                "make them the same mechanism or set mp.weights to separate"
+            )
+
+
+@dataclass(frozen=True)
+class CamerasConfig:
+    mode: Literal["spatial", "pooled"] = "spatial"
+    # how a cell of the role's grid is read from the feature map: the mean of its positions, or a mean
+    # weighted by a learned saliency that starts out uniform (and so as exactly the mean)
+    pooling: Literal["average", "saliency"] = "average"
+    grids: dict[str, int] = field(
+        default_factory=lambda: {"wrist_detail": 6, "wrist_context": 4, "global_overview": 2}
+    )
+    heads: int = 4
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if set(self.grids) != set(ROLES):
+            raise ConfigError(f"cameras.grids must name exactly {', '.join(ROLES)}")
+
+
+@dataclass(frozen=True)
+class ActConfig:
+    d: int = 128
+    heads: int = 4
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    ffn: int = 256
+    chunk: int = 20
+    dropout: float = 0.1
+    cvae: bool = True
+    cvae_layers: int = 1
+    latent: int = 16
+    # joints predicted relative to the measured position at the observation ("arm": all but `absolute`)
+    relative: bool = True
+    absolute: tuple[str, ...] = ("gripper",)
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    mp: MpConfig = field(default_factory=MpConfig)
+    cameras: CamerasConfig = field(default_factory=CamerasConfig)
+    act: ActConfig = field(default_factory=ActConfig)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    shift_px: int = 4
+    brightness: float = 0.1  # added to all channels, uniform in ±
+    contrast: float = 0.15  # gain about 1, uniform in ±, shared by the channels
+    channel_gain: float = 0.05  # gain about 1, uniform in ±, each channel its own
+    state_noise: float = 0.02  # standard deviation, in units of the state's own standard deviation
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    seed: int = 1
+    batch: int = 64
+    steps: int = 30_000
+    lr: float = 5e-4
+    lr_final: float = 0.01  # the learning rate's last value, as a fraction of lr
+    warmup_steps: int = 300
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    kl_weight: float = 10.0
+    ema: float = 0.999
+    validation_fraction: float = 0.05
+    validation_rows: int = 1024
+    validate_every: int = 1000
+    checkpoint_minutes: float = 3.0
+    log_every: int = 50
+    threads: int = 0  # 0: PyTorch's choice
+    bf16: bool = False  # autocast to bfloat16
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str = "policy"
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+def load_config(path: Path) -> Config:
+    """Reads a YAML config. Raises ConfigError for an unknown key or a value of the wrong kind."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist: give --config an existing file") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return from_dict(raw or {})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def from_dict(raw: dict[str, Any]) -> Config:
+    return _build(Config, raw, "")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain data: tuples become lists, so that YAML and JSON read back the same."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(v) for v in value]
+        return value
+
+    return plain(dataclasses.asdict(config))
+
+
+def _build(kind: Any, raw: Any, where: str) -> Any:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where or 'the file'} must be a mapping")
+    hints = typing.get_type_hints(kind)
+    for key in raw:
+        if key not in hints:
+            raise ConfigError(f"{where}{key} is not a known key: one of {', '.join(hints)}")
+    return kind(**{key: _convert(hints[key], value, f"{where}{key}") for key, value in raw.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, f"{where}.")
+    if origin is Literal:
+        value = {False: "off"}.get(value, value) if "off" in args else value  # YAML reads off as false
+        if value not in args:
+            raise ConfigError(f"{where} is {value!r}: choose one of {', '.join(map(str, args))}")
+        return value
+    if origin is tuple and isinstance(value, list):
+        if args[-1] is not Ellipsis and len(value) != len(args):
+            raise ConfigError(f"{where} must have {len(args)} values")
+        return tuple(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {k: _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
+    if origin is types.UnionType:
+        return None if value is None else _convert(args[0], value, where)
+    if hint is float and type(value) in (int, float):
+        return float(value)
+    if hint in (int, bool, str) and type(value) is hint:
+        return value
+    raise ConfigError(f"{where} is {value!r}: expected {getattr(hint, '__name__', hint)}")

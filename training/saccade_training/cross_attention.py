@@ -1,0 +1,109 @@
+"""Heterogeneous-camera cross-attention: cameras with different jobs, pooled and attended differently.
+
+A role keeps its own grid (6×6, 4×4, 2×2). In `spatial` mode the cells are tokens, so attention selects
+where; in `pooled` mode, the literal first design, each camera is one token and every weight is 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .config import ROLES, CamerasConfig, Role
+from .transformer import Attention
+
+# query: the roles it attends to, in the order their features are concatenated
+EDGES: dict[Role, tuple[Role, Role]] = {
+    "wrist_detail": ("global_overview", "wrist_context"),
+    "wrist_context": ("global_overview", "wrist_detail"),
+    "global_overview": ("wrist_detail", "wrist_context"),
+}
+
+
+def pooling_matrix(height: int, width: int, grid: int) -> Tensor:
+    """Adaptive average pooling H×W → grid×grid as a matrix [H·W, grid²]; same cells as PyTorch's pooling."""
+
+    def axis(length: int) -> Tensor:
+        matrix = torch.zeros(length, grid)
+        for i in range(grid):
+            start, end = i * length // grid, -(-(i + 1) * length // grid)
+            matrix[start:end, i] = 1 / (end - start)
+        return matrix
+
+    rows, columns = axis(height), axis(width)
+    return torch.einsum("ya,xb->yxab", rows, columns).reshape(height * width, grid * grid)
+
+
+class RolePooling(nn.Module):
+    """Feature map [B, C, H, W] → a camera's tokens [B, cells, d]: cells = grid² if spatial, 1 if pooled."""
+
+    matrix: Tensor
+
+    def __init__(
+        self, channels: int, d: int, size: tuple[int, int], grid: int, config: CamerasConfig
+    ) -> None:
+        super().__init__()
+        self.spatial = config.mode == "spatial"
+        self.register_buffer("matrix", pooling_matrix(*size, grid), persistent=False)
+        self.groups = 8
+        self.saliency: nn.Conv2d | None = None
+        if config.pooling == "saliency":
+            self.saliency = nn.Conv2d(channels, self.groups, 1)
+            nn.init.zeros_(self.saliency.weight)
+            nn.init.zeros_(self.saliency.bias)  # type: ignore[arg-type]
+        self.project = nn.Sequential(
+            nn.Linear(channels if self.spatial else channels * grid * grid, d),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        cells = self._pool(x).transpose(1, 2)  # [B, grid², C]
+        return self.project(cells if self.spatial else cells.flatten(1).unsqueeze(1))
+
+    def _pool(self, x: Tensor) -> Tensor:
+        flat = x.flatten(2)  # [B, C, H·W]
+        if self.saliency is None:
+            return flat @ self.matrix
+        # a weight per position and group of channels, a mean weighted by it
+        weight = self.saliency(x).clamp(-8, 8).exp().flatten(2)  # [B, groups, H·W]
+        grouped = flat.unflatten(1, (self.groups, -1)) * weight.unsqueeze(2)  # [B, groups, C/groups, H·W]
+        return ((grouped @ self.matrix) / (weight @ self.matrix).unsqueeze(2)).flatten(1, 2)
+
+
+class CrossCameraAttention(nn.Module):
+    """Tokens of the three roles → the same shapes, each having looked at the two others."""
+
+    def __init__(self, d: int, config: CamerasConfig) -> None:
+        super().__init__()
+        self.edges = nn.ModuleDict(
+            {
+                f"{query}_from_{key}": Attention(d, config.heads, config.dropout)
+                for query, keys in EDGES.items()
+                for key in keys
+            }
+        )
+        self.merge = nn.ModuleDict(
+            {
+                role: nn.Sequential(
+                    nn.Linear(3 * d, d), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(d, d)
+                )
+                for role in ROLES
+            }
+        )
+        self.norms = nn.ModuleDict({role: nn.LayerNorm(d) for role in ROLES})
+
+    def forward(self, tokens: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """tokens: role → [B, cells, d]. Also returns the weights, edge → [B, query cells, key cells]."""
+        fused: dict[str, Tensor] = {}
+        weights: dict[str, Tensor] = {}
+        for query, keys in EDGES.items():
+            own = tokens[query]
+            seen = [own]
+            for key in keys:
+                edge = f"{query}_from_{key}"
+                attended, weights[edge] = self.edges[edge].with_weights(own, tokens[key], tokens[key])
+                seen.append(attended)
+            merged = self.merge[query](torch.cat(seen, dim=-1))  # [B, cells, 3d] → [B, cells, d]
+            fused[query] = self.norms[query](own + merged)
+        return fused, weights

@@ -1,0 +1,155 @@
+"""Demonstrations (docs/demonstrations.md) in memory as uint8, and batches of them with augmentation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .config import AugmentConfig, CameraSpec, ConfigError
+from .policy import Normalisation
+
+
+@dataclass
+class Batch:
+    current: list[Tensor]  # per camera uint8 [B, H, W, 3]
+    previous: list[Tensor]
+    state: Tensor  # [B, J] raw
+    actions: Tensor  # [B, K, A] raw; past an episode's end its last row repeated
+    valid: Tensor  # [B, K] bool; false past the end
+
+
+class Demonstrations:
+    """All rows of the chosen episodes, one after the other. Row r's previous frame is row before[r]."""
+
+    def __init__(self, folder: Path, episodes: slice | None = None) -> None:
+        index = folder / "demos.json"
+        try:
+            self.meta: dict[str, Any] = json.loads(index.read_text())
+        except FileNotFoundError as error:
+            raise ConfigError(f"{index} does not exist: give --data a folder of demonstrations") from error
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{index} is not valid JSON: {error}") from error
+        if (self.meta.get("format"), self.meta.get("version")) != ("saccade-demos", 1):
+            raise ConfigError(f"{index} has another format or version: expected saccade-demos version 1")
+        self.sha256 = hashlib.sha256(index.read_bytes()).hexdigest()
+        self.joints: list[str] = self.meta["joints"]
+        self.rate_hz: float = self.meta["rate_hz"]
+        self.cameras = [
+            CameraSpec(c["name"], c["role"], c["width"], c["height"]) for c in self.meta["cameras"]
+        ]
+        chosen = self.meta["episodes"][episodes or slice(None)]
+        if not chosen:
+            raise ConfigError(f"{index} lists no episodes: record some first")
+
+        lengths = [int(e["steps"]) for e in chosen]
+        rows, n = sum(lengths), len(self.joints)
+        self.starts = np.cumsum([0, *lengths])
+        self.frames = [torch.empty(rows, c.height, c.width, 3, dtype=torch.uint8) for c in self.cameras]
+        self.state, self.action = torch.empty(rows, n), torch.empty(rows, n)
+        for episode, start, length in zip(chosen, self.starts, lengths, strict=False):
+            at = folder / episode["dir"]
+            for camera, frames in zip(self.cameras, self.frames, strict=True):
+                _read(at / f"{camera.name}.npy", frames[start : start + length], np.uint8)
+            _read(at / "state.npy", self.state[start : start + length], np.float32)
+            _read(at / "action.npy", self.action[start : start + length], np.float32)
+        self.first = torch.from_numpy(np.repeat(self.starts[:-1], lengths))  # [rows] first row of the episode
+        self.last = torch.from_numpy(np.repeat(self.starts[1:], lengths) - 1)
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @property
+    def episodes(self) -> int:
+        return len(self.starts) - 1
+
+    def rows_of(self, episodes: Sequence[int]) -> Tensor:
+        """The row numbers of these episodes."""
+        return torch.cat([torch.arange(self.starts[e], self.starts[e + 1]) for e in episodes])
+
+    def chunks(self, rows: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """actions [B, K, A] from each row on, and which of them exist, [B, K]."""
+        wanted = rows[:, None] + torch.arange(length)
+        last = self.last[rows][:, None]
+        return self.action[torch.minimum(wanted, last)], wanted <= last
+
+    def batch(self, rows: Tensor, length: int, shift: Shift | None = None) -> Batch:
+        before = torch.maximum(rows - 1, self.first[rows])
+        take = shift or (lambda _camera, frames, at: frames[at])
+        actions, valid = self.chunks(rows, length)
+        return Batch(
+            [take(i, f, rows) for i, f in enumerate(self.frames)],
+            [take(i, f, before) for i, f in enumerate(self.frames)],
+            self.state[rows],
+            actions,
+            valid,
+        )
+
+    def normalisation(self, relative: Tensor, chunk: int, rows: Tensor) -> Normalisation:
+        """Means and deviations over the rows (training ones only); deviations have a floor."""
+        state = self.state[rows]
+        actions, valid = self.chunks(rows, chunk)
+        target = (actions - (relative * state)[:, None])[valid]  # [valid steps, A]
+        floor = 1e-3
+        return Normalisation(
+            state.mean(0), state.std(0).clamp_min(floor), target.mean(0), target.std(0).clamp_min(floor)
+        )
+
+
+def _read(path: Path, into: Tensor, dtype: type) -> None:
+    try:
+        array = np.load(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): record the demonstrations again") from error
+    if array.dtype != dtype or array.shape != tuple(into.shape):
+        raise ConfigError(
+            f"{path} holds {array.dtype} {list(array.shape)}, demos.json says "
+            f"{np.dtype(dtype)} {list(into.shape)}: record the demonstrations again"
+        )
+    into.copy_(torch.from_numpy(array))
+
+
+class Shift:
+    """Reads frames moved by up to ±pixels, the border replicated; both frames of a camera move alike."""
+
+    def __init__(self, pixels: int, cameras: int, batch: int, generator: torch.Generator) -> None:
+        self.dx, self.dy = torch.randint(-pixels, pixels + 1, (2, cameras, batch), generator=generator)
+
+    def __call__(self, camera: int, frames: Tensor, rows: Tensor) -> Tensor:
+        _, height, width, _ = frames.shape
+        dx, dy = self.dx[camera], self.dy[camera]
+        # vertical: gather image rows, which are contiguous
+        y = (torch.arange(height) + dy[:, None]).clamp(0, height - 1)  # [B, H]
+        lines = frames.view(-1, width * 3).index_select(0, (rows[:, None] * height + y).flatten())
+        image = lines.view(len(rows), height, width, 3)
+        # horizontal: one copy for each distinct shift
+        moved = torch.empty_like(image)
+        for shift in dx.unique().tolist():
+            here = dx == shift
+            x = (torch.arange(width) + shift).clamp(0, width - 1)
+            moved[here] = image[here].view(-1, height, width, 3).index_select(2, x)
+        return moved
+
+
+def colour_jitter(
+    config: AugmentConfig, cameras: int, batch: int, generator: torch.Generator
+) -> Callable[[int, Tensor], Tensor]:
+    """Brightness, contrast and channel gains per sample and camera; both frames of a camera get the same."""
+
+    def uniform(size: float, channels: int) -> Tensor:
+        return (2 * torch.rand(cameras, batch, channels, 1, 1, generator=generator) - 1) * size
+
+    gain = (1 + uniform(config.contrast, 1)) * (1 + uniform(config.channel_gain, 3))
+    offset = uniform(config.brightness, 1) + 0.5 * (1 - gain)  # contrast is about mid-grey
+
+    def apply(camera: int, frame: Tensor) -> Tensor:
+        return (frame * gain[camera].to(frame.device) + offset[camera].to(frame.device)).clamp(0, 1)
+
+    return apply

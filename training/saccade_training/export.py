@@ -1,0 +1,256 @@
+"""Exports a trained run as a policy bundle (docs/policy-bundle.md), checked against PyTorch.
+
+python -m saccade_training.export --run RUN_DIR --out models/NAME
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import yaml
+from torch import Tensor, nn
+
+from . import __version__
+from .config import ConfigError
+from .policy import SaccadePolicy
+from .run import Run, restore
+
+TOLERANCE = 1e-4
+OPSET = 18
+
+
+class Graph(nn.Module):
+    """What is exported: one observation (batch 1) in, the chunk in robot units and the views out."""
+
+    def __init__(self, policy: SaccadePolicy) -> None:
+        super().__init__()
+        self.policy = policy
+        self.inputs = [n for c in policy.cameras for n in (c.name, f"{c.name}_previous")] + ["state"]
+        with torch.no_grad():
+            views = policy(*self._arguments(example_inputs(policy, 0))).views
+        self.view_names = list(views)
+        self.outputs = ["action", *self.view_names]
+
+    @staticmethod
+    def _arguments(inputs: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        return list(inputs[0:-1:2]), list(inputs[1:-1:2]), inputs[-1]
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        current, previous, state = self._arguments(inputs)
+        out = self.policy(current, previous, state)
+        return (self.policy.actions(out.target, state), *(out.views[name] for name in self.view_names))
+
+
+def example_inputs(policy: SaccadePolicy, seed: int, kind: str = "moved") -> tuple[Tensor, ...]:
+    """Frames with smooth texture, the previous one `moved` a little, the `same`, or unlike (`noise`)."""
+    rng = torch.Generator().manual_seed(seed)
+    inputs: list[Tensor] = []
+    for c in policy.cameras:
+        h, w = c.height, c.width
+        coarse = torch.rand(1, 3, h // 4, w // 4, generator=rng)
+        image = torch.nn.functional.interpolate(coarse, size=(h, w), mode="bicubic", align_corners=False)
+        frame = (image.clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        previous = {
+            "same": frame,
+            "moved": frame.roll((1, 2), dims=(1, 2)),
+            "noise": torch.randint(0, 256, frame.shape, generator=rng, dtype=torch.uint8),
+        }[kind]
+        inputs += [frame, previous.clone()]
+    state = policy.state_mean.cpu() + policy.state_std.cpu() * torch.randn(
+        1, len(policy.joints), generator=rng
+    )
+    return (*inputs, state)
+
+
+def export_graph(graph: Graph, path: Path) -> None:
+    """Writes the ONNX graph, batch fixed to 1, constants folded."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            example_inputs(graph.policy, 0),
+            str(path),
+            input_names=graph.inputs,
+            output_names=graph.outputs,
+            opset_version=OPSET,
+            do_constant_folding=True,
+            dynamo=False,
+        )
+    model = onnx.load(str(path))
+    onnx.checker.check_model(model, full_check=True)
+
+
+def check_parity(graph: Graph, path: Path) -> dict[str, float]:
+    """The largest |ONNX − PyTorch| of each output over several inputs. Raises when one exceeds TOLERANCE."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    worst = dict.fromkeys(graph.outputs, 0.0)
+    for seed in range(3):
+        for kind in ("moved", "same", "noise"):
+            inputs = example_inputs(graph.policy, seed, kind)
+            with torch.no_grad():
+                expected = graph(*inputs)
+            feed = {n: x.numpy() for n, x in zip(graph.inputs, inputs, strict=True)}
+            found = session.run(graph.outputs, feed)
+            for name, a, b in zip(graph.outputs, expected, found, strict=True):
+                difference = float(np.abs(a.numpy() - b).max())
+                # not a number differs from everything
+                worst[name] = max(worst[name], difference if np.isfinite(difference) else float("inf"))
+    wrong = {k: v for k, v in worst.items() if v > TOLERANCE}
+    if wrong:
+        raise ConfigError(f"{path} differs from PyTorch by more than {TOLERANCE}: {wrong}; not exported")
+    return worst
+
+
+def view_entry(policy: SaccadePolicy, output: str) -> dict[str, Any]:
+    config, cameras = policy.config, {c.name: c for c in policy.cameras}
+    kind, _, rest = output.partition("_")
+    if kind == "attention":
+        query, key = rest.split("_from_")
+        spatial = config.cameras.mode == "spatial"
+        side = config.cameras.grids[cameras[key].role] if spatial else 1
+        return {"output": output, "kind": kind, "camera": query, "source": key, "grid": [side, side]}
+    entry: dict[str, Any] = {"output": output, "kind": kind, "camera": rest}
+    if kind == "flow":
+        entry["range_px"] = config.flow.range_px
+    return entry
+
+
+def manifest(
+    state: dict[str, Any],
+    policy: SaccadePolicy,
+    graph: Graph,
+    sha256: str,
+    parity: dict[str, float],
+    name: str,
+) -> dict[str, Any]:
+    data, config = state["data"], state["config"]
+    return {
+        "format": "saccade-policy",
+        "version": 1,
+        "name": name,
+        "task": data["task"],
+        "rate_hz": data["rate_hz"],
+        "graph": {"file": "policy.onnx", "sha256": sha256},
+        "cameras": [
+            {
+                "name": c.name,
+                "role": c.role,
+                "width": c.width,
+                "height": c.height,
+                "inputs": {"current": c.name, "previous": f"{c.name}_previous"},
+            }
+            for c in policy.cameras
+        ],
+        "state": {"input": "state", "joints": list(policy.joints)},
+        "action": {
+            "output": "action",
+            "joints": list(policy.joints),
+            "chunk": policy.config.act.chunk,
+            "kind": "joint_position",
+        },
+        "memory": {"pairs": []},
+        "views": [view_entry(policy, output) for output in graph.view_names],
+        "strategy": {"name": "ensemble", "m": 0.01},
+        "provenance": {
+            "architecture": {
+                **config["policy"],
+                "parameters": sum(p.numel() for p in policy.parameters()),
+            },
+            "dataset": {
+                key: data[key]
+                for key in (
+                    "robot",
+                    "seed",
+                    "generator",
+                    "episodes",
+                    "rows",
+                    "validation_episodes",
+                    "demos_sha256",
+                )
+            },
+            "training": {
+                "seed": config["train"]["seed"],
+                "steps": state["step"],
+                "minutes": round(state["seconds"] / 60, 1),
+                "validation_l1": state["validation_l1"],
+                "options": config["train"],
+            },
+            "versions": {
+                "saccade_training": __version__,
+                "python": platform.python_version(),
+                "torch": str(torch.__version__),
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+                "opset": OPSET,
+            },
+            "parity": {k: float(f"{v:.2e}") for k, v in parity.items()},
+        },
+    }
+
+
+def export(run: Run, out: Path, name: str | None = None) -> dict[str, Any]:
+    """Writes policy.onnx and policy.yaml into `out`; nothing there changes unless the graph checks out."""
+    state = run.load()
+    config, policy = restore(state)
+    out.mkdir(parents=True, exist_ok=True)
+    graph = Graph(policy).eval()
+    temporary = out / ".policy.onnx"
+    try:
+        export_graph(graph, temporary)
+        parity = check_parity(graph, temporary)
+        sha256 = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        written = manifest(state, policy, graph, sha256, parity, name or config.name)
+        text = to_yaml(written)
+        temporary.replace(out / "policy.onnx")
+        write_manifest(out, text)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written
+
+
+def to_yaml(written: dict[str, Any]) -> str:
+    return yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_manifest(bundle: Path, text: str) -> None:
+    temporary = bundle / ".policy.yaml"
+    temporary.write_text(text)
+    temporary.replace(bundle / "policy.yaml")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Export a trained run as a policy bundle.")
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="bundle folder")
+    parser.add_argument("--name", help="the policy's name; by default the config's")
+    parser.add_argument("--json", action="store_true", help="print one machine-readable object")
+    args = parser.parse_args(argv)
+    try:
+        written = export(Run(args.run), args.out, args.name)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    parity = written["provenance"]["parity"]
+    if args.json:
+        print(json.dumps({"bundle": str(args.out), "sha256": written["graph"]["sha256"], "parity": parity}))
+    else:
+        size = (args.out / "policy.onnx").stat().st_size / 1e6
+        print(f"{args.out}: policy.onnx {size:.1f} MB, max |ONNX − PyTorch| {max(parity.values()):.1e}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

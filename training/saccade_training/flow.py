@@ -1,0 +1,138 @@
+"""Optical flow between the previous and the current frame, and the convolutions that read it.
+
+Flow is in full-resolution pixels, from previous to current: what was at x is now at x + flow(x).
+Channels are (x, y). Both estimators are frozen; identical frames give zero.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import ConfigError, FlowConfig
+from .mp import gradients, luminance
+
+
+class LucasKanade(nn.Module):
+    """Pyramidal Lucas–Kanade, dense, as plain graph operations.
+
+    Per level, from coarse to fine: warp the current frame by the flow so far u, and solve the windowed least
+    squares (Σ∇I∇Iᵀ + λ1) v = −Σ∇I·(Iₜ − ∇I·u) + λu for the flow v, with the gradients ∇I of the previous
+    frame (Bouguet 2000). Subtracting each pixel's own ∇I·u is what lets dense iterations converge (Le
+    Besnerais & Champagnat 2005); λ keeps untextured places at the coarser level's estimate.
+    """
+
+    def __init__(
+        self, scale: float, levels: int, iterations: int, window: int, regularisation: float
+    ) -> None:
+        super().__init__()
+        self.scale = scale
+        self.levels = levels
+        self.iterations = iterations
+        self.window = window
+        self.regularisation = regularisation
+
+    @torch.no_grad()
+    def forward(self, previous: Tensor, current: Tensor) -> Tensor:
+        # previous, current [B, 3, H, W] in [0, 1] → [B, 2, H·scale, W·scale], full-resolution pixels
+        before, after = luminance(previous), luminance(current)  # [B, 1, H, W]
+        if self.scale == 0.5:
+            before, after = F.avg_pool2d(before, 2), F.avg_pool2d(after, 2)
+        elif self.scale != 1:
+            before, after = (
+                F.interpolate(
+                    x, scale_factor=self.scale, mode="bilinear", align_corners=False, antialias=False
+                )
+                for x in (before, after)
+            )
+        pyramid = [(before, after)]
+        for _ in range(self.levels - 1):
+            before, after = F.avg_pool2d(before, 2), F.avg_pool2d(after, 2)
+            pyramid.append((before, after))
+        flow: Tensor | None = None
+        for before, after in reversed(pyramid):
+            if flow is not None:
+                flow = 2 * F.interpolate(flow, size=before.shape[-2:], mode="bilinear", align_corners=False)
+            flow = self._refine(before, after, flow)
+        assert flow is not None
+        return flow / self.scale
+
+    def _refine(self, before: Tensor, after: Tensor, flow: Tensor | None) -> Tensor:
+        dx, dy = gradients(before)
+        xx, xy, yy = self._window(torch.cat([dx * dx, dx * dy, dy * dy], dim=1)).split(1, dim=1)
+        xx, yy = xx + self.regularisation, yy + self.regularisation
+        inverse = 1 / (xx * yy - xy * xy)
+        grid, size = pixel_grid(before)
+        # The unmoved frame is sampled through the same operation as the moved one, so that its rounding
+        # cancels and two identical frames differ by exactly 0.
+        still = sample(before, grid, size)
+        for _ in range(self.iterations):
+            if flow is None:
+                bx, by = self._window(torch.cat([dx, dy], dim=1) * (after - before)).split(1, dim=1)
+                rx, ry = -bx, -by
+            else:
+                u, v = flow.split(1, dim=1)
+                rest = sample(after, grid + flow, size) - still - dx * u - dy * v
+                bx, by = self._window(torch.cat([dx, dy], dim=1) * rest).split(1, dim=1)
+                rx, ry = self.regularisation * u - bx, self.regularisation * v - by
+            solved = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], dim=1) * inverse  # [B, 2, H, W]
+            # a linearisation is not trusted far from where it was made
+            flow = solved.clamp(-2, 2) if flow is None else flow + (solved - flow).clamp(-2, 2)
+        assert flow is not None
+        return flow
+
+    def _window(self, x: Tensor) -> Tensor:
+        """The mean over the window, in two passes (rows, columns); outside the image nothing counts."""
+        r = self.window // 2
+        x = F.avg_pool2d(x, (1, self.window), stride=1, padding=(0, r), count_include_pad=False)
+        return F.avg_pool2d(x, (self.window, 1), stride=1, padding=(r, 0), count_include_pad=False)
+
+
+def pixel_grid(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixel coordinates [1, 2, H, W] as (x, y), and (W, H) as [1, 2, 1, 1]."""
+    height, width = image.shape[-2:]
+    y = torch.arange(height, dtype=torch.float32, device=image.device).view(1, 1, height, 1)
+    x = torch.arange(width, dtype=torch.float32, device=image.device).view(1, 1, 1, width)
+    grid = torch.cat([x.expand(1, 1, height, width), y.expand(1, 1, height, width)], dim=1)
+    size = torch.tensor([width, height], dtype=torch.float32, device=image.device).view(1, 2, 1, 1)
+    return grid, size
+
+
+def sample(image: Tensor, points: Tensor, size: Tensor) -> Tensor:
+    """Reads the image at pixel positions, bilinear, border replicated. points [B or 1, 2, H, W]."""
+    normalised = ((2 * points + 1) / size - 1).permute(0, 2, 3, 1)  # [., H, W, 2], align_corners=False
+    normalised = normalised.expand(image.shape[0], -1, -1, -1)
+    return F.grid_sample(image, normalised, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class FlowBackbone(nn.Module):
+    """Conv 7×7/2, 5×5/2, 3×3/2, 3×3/1, ReLU between. [B, 2, h, w] → [B, hidden, h/8, w/8]."""
+
+    def __init__(self, channels: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        a, b, c, hidden = channels
+        self.layers = nn.Sequential(
+            nn.Conv2d(2, a, 7, stride=2, padding=3),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(b, c, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c, hidden, 3, stride=1, padding=1),
+        )
+        self.channels = hidden
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def forward(self, flow: Tensor) -> Tensor:
+        return self.layers(flow)
+
+
+def build_flow(config: FlowConfig) -> LucasKanade:
+    if config.method == "lucas_kanade":
+        return LucasKanade(
+            config.scale, config.levels, config.iterations, config.window, config.regularisation
+        )
+    raise ConfigError(f"flow.method {config.method} has no estimator yet: use lucas_kanade or off")

@@ -1,0 +1,61 @@
+"""A run folder: what a training run leaves, written atomically, and read by resume and export."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .config import CameraSpec, Config, ConfigError, from_dict
+from .policy import SaccadePolicy
+
+
+@dataclass
+class Run:
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    def save(self, state: dict[str, Any]) -> None:
+        temporary = self.folder / ".checkpoint.pt"
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def load(self) -> dict[str, Any]:
+        if not self.checkpoint.exists():
+            raise ConfigError(f"{self.checkpoint} does not exist: train into {self.folder} first")
+        return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+
+    def log(self, record: dict[str, Any]) -> None:
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+
+    def rewind_metrics(self, step: int) -> None:
+        """Forgets what was logged after the checkpoint that is resumed."""
+        kept = [m for m in self.read_metrics() if m["step"] <= step]
+        temporary = self.folder / ".metrics.jsonl"
+        temporary.write_text("".join(json.dumps(m) + "\n" for m in kept))
+        temporary.replace(self.metrics)
+
+
+def restore(state: dict[str, Any]) -> tuple[Config, SaccadePolicy]:
+    """The config and the policy of a checkpoint, with its averaged (EMA) weights."""
+    config = from_dict(state["config"])
+    cameras = [CameraSpec(**c) for c in state["data"]["cameras"]]
+    policy = SaccadePolicy(config.policy, cameras, state["data"]["joints"])
+    policy.load_state_dict(state["ema"])
+    return config, policy.eval()
