@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** `saccade demos` and `saccade sim shot`, as a user runs them. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { saccade, temporaryFolder } from './support/cli.js';
 
-const main = join(import.meta.dirname, '../dist/cli/main.js');
-const run = promisify(execFile);
-const demos = (...args: string[]) => run(process.execPath, [main, 'demos', ...args]);
+const tmp = temporaryFolder();
 
 /** Every file of a folder tree, by relative path. */
 function contents(dir: string, prefix = ''): Map<string, Buffer> {
@@ -21,27 +19,13 @@ function contents(dir: string, prefix = ''): Map<string, Buffer> {
 }
 
 describe('saccade demos', () => {
-  let dir: string;
-  beforeAll(() => {
-    dir = mkdtempSync(join(tmpdir(), 'saccade-demos-'));
-  });
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const demos = (...args: string[]) => saccade(['demos', ...args]);
 
   it('records the same bytes with one worker and with two, as documented', async () => {
-    const [one, two] = [join(dir, 'one'), join(dir, 'two')];
-    const { stdout } = await demos(
-      '--episodes',
-      '3',
-      '--seed',
-      '500',
-      '--workers',
-      '1',
-      '--out',
-      one,
-      '--json',
-    );
+    const [one, two] = [join(tmp, 'one'), join(tmp, 'two')];
+    const run = await demos('--episodes', '3', '--seed', '500', '--workers', '1', '--out', one, '--json');
     await demos('--episodes', '3', '--seed', '500', '--workers', '2', '--out', two);
-    const summary = JSON.parse(stdout);
+    const summary = JSON.parse(run.stdout);
     expect(summary).toMatchObject({ out: one, episodes: 3 });
 
     const [a, b] = [contents(one), contents(two)];
@@ -65,15 +49,26 @@ describe('saccade demos', () => {
   });
 
   it('refuses a folder that holds something, and leaves it alone', async () => {
-    const out = join(dir, 'full');
-    await demos('--episodes', '1', '--out', out);
+    const out = join(tmp, 'full');
+    mkdirSync(out);
     writeFileSync(join(out, 'mine.txt'), 'keep');
     const before = contents(out);
-    await expect(demos('--episodes', '1', '--out', out)).rejects.toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining(`--out ${out} is not empty: name a new folder`),
-    });
+    const { code, stderr } = await demos('--episodes', '1', '--out', out);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--out ${out} is not empty: name a new folder`);
     expect(contents(out)).toEqual(before);
+  });
+
+  it('stops at Ctrl-C, says what is left, and exits 130', async () => {
+    const out = join(tmp, 'interrupted');
+    const { code, stdout, stderr } = await saccade(
+      ['demos', '--episodes', '100', '--seed', '500', '--workers', '2', '--out', out],
+      { interruptAt: '10/100' },
+    );
+    expect(code).toBe(130);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`${out} is unfinished (it has no demos.json): remove it`);
+    expect(existsSync(join(out, 'demos.json'))).toBe(false);
   });
 
   it.each([
@@ -84,14 +79,50 @@ describe('saccade demos', () => {
     ['--task', 'juggle', /task 'juggle' is unknown/],
     ['--out', '/proc/nope', /--out \/proc\/nope cannot be written/],
   ])('refuses %s %s', async (option, value, message) => {
+    const never = join(tmp, 'never');
     const args = new Map([
       ['--episodes', '1'],
-      ['--out', join(dir, 'never')],
+      ['--out', never],
     ]);
     args.set(option, value);
-    await expect(demos(...[...args].flat())).rejects.toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(message),
-    });
+    const { code, stderr } = await demos(...[...args].flat());
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(existsSync(never)).toBe(false);
+  });
+});
+
+describe('saccade sim shot', () => {
+  it('writes a PNG a camera, of the size asked for, the same for the same seed', async () => {
+    const shot = async (name: string, ...args: string[]) => {
+      const out = join(tmp, name);
+      const { code, stdout } = await saccade(['sim', 'shot', '--out', out, '--json', ...args]);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout).files).toEqual(
+        ['wrist_detail', 'wrist_context', 'head'].map((camera) => join(out, `${camera}.png`)),
+      );
+      return contents(out);
+    };
+    const [a, b, other] = [
+      await shot('a', '--size', '48'),
+      await shot('b', '--size', '48'),
+      await shot('other', '--size', '48', '--seed', '2', '--ticks', '10'),
+    ];
+    expect(b).toEqual(a);
+    for (const [name, bytes] of a) {
+      expect(await sharp(bytes).metadata()).toMatchObject({ format: 'png', width: 48, height: 48 });
+      expect(other.get(name)?.equals(bytes), name).toBe(false);
+    }
+  });
+
+  it.each([
+    ['--size', '0', /--size must be a whole number of at least 1, not '0'/],
+    ['--size', '5000', /--size must be at most 2048, not 5000/],
+    ['--ticks', '-1', /--ticks must be a whole number of at least 0, not '-1'/],
+    ['--out', '/proc/nope', /--out \/proc\/nope cannot be created/],
+  ])('refuses %s %s', async (option, value, message) => {
+    const { code, stderr } = await saccade(['sim', 'shot', '--out', join(tmp, 'shots'), option, value]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
   });
 });

@@ -7,10 +7,14 @@ import { loadContract } from '../contract/load.js';
 import { UserError } from '../errors.js';
 import { makeFolder } from '../folder.js';
 import { type EpisodeEntry, episodeDir, writeIndex } from '../record/demonstrations.js';
+import { SimRobot } from '../robots/sim/simRobot.js';
+import { loadTask } from '../robots/sim/task.js';
 import { workerUrl } from '../workers.js';
 import type { DemoDone, DemosSetup } from './demosWorker.js';
+import { INTERRUPTED, interruptible } from './interrupt.js';
+import { log } from './log.js';
 import { positiveInteger, seed } from './options.js';
-import { packageRoot } from './paths.js';
+import { packageRoot, tasksDir } from './paths.js';
 import { Progress } from './progress.js';
 import { version } from './version.js';
 
@@ -42,32 +46,31 @@ export function demosCommand(): Command {
 }
 
 async function record(options: DemosOptions): Promise<void> {
-  const contract = await loadContract(options.robot);
-  await claim(options.out);
-  const progress = new Progress({ total: options.episodes, unit: 'episodes' });
-  const done: DemoDone[] = [];
-  // Rounds, so that which seeds are tried never depends on how fast a worker was.
-  for (let next = options.seed, missing = options.episodes; missing > 0; ) {
-    const seeds = Array.from({ length: missing }, (_, i) => next + i);
-    next += missing;
-    const setup = { robot: options.robot, task: options.task, out: options.out, disturb: options.disturb };
-    const round = await runRound(seeds, options.workers, setup, (demo) => demo.success && progress.advance());
-    done.push(...round);
-    missing = options.episodes - done.filter((demo) => demo.success).length;
-    if (done.length >= 2 * options.episodes + 20) {
-      throw new UserError(
-        `the expert failed ${done.length - options.episodes + missing} of ${done.length} seeds: check ${options.robot} and task ${options.task}; ${options.out} is unfinished (no demos.json)`,
-      );
-    }
-  }
-  progress.end();
-  done.sort((a, b) => a.seed - b.seed);
+  const { robot, task, out, disturb } = options;
+  const contract = await loadContract(robot);
+  // Opened once here, so that bad input is refused before anything is written.
+  const probe = await SimRobot.create(contract, await loadTask(task, tasksDir));
+  await probe.close();
+  await claim(out);
+  const unfinished = `${out} is unfinished (it has no demos.json): remove it`;
+  const done = await interruptible(
+    (signal) => attemptAll(options, { robot, task, out, disturb }, signal),
+    () => log.warn(unfinished),
+  ).catch((error) => {
+    log.warn(unfinished);
+    throw error;
+  });
   const failed = done.filter((demo) => !demo.success).map((demo) => demo.seed);
   const episodes: EpisodeEntry[] = done
     .filter((demo) => demo.success)
     .map((demo, index) => ({ index, ...demo, dir: episodeDir(demo.seed) }));
-  await writeIndex(options.out, {
-    task: options.task,
+  if (episodes.length < options.episodes) {
+    log.warn(unfinished);
+    process.exitCode = INTERRUPTED;
+    return;
+  }
+  await writeIndex(out, {
+    task,
     contract,
     seed: options.seed,
     generator: `saccade ${version}`,
@@ -75,13 +78,37 @@ async function record(options: DemosOptions): Promise<void> {
     episodes,
   });
   const rows = episodes.reduce((sum, episode) => sum + episode.steps, 0);
-  const summary = { out: options.out, episodes: episodes.length, attempts: done.length, failed, rows };
+  const summary = { out, episodes: episodes.length, attempts: done.length, failed, rows };
   if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else {
     process.stdout.write(
-      `${episodes.length} demonstrations (${rows} rows) in ${options.out}; the expert succeeded in ${episodes.length} of ${done.length} attempts\n`,
+      `${episodes.length} demonstrations (${rows} rows) in ${out}; the expert succeeded in ${episodes.length} of ${done.length} attempts\n`,
     );
   }
+}
+
+/** Attempts consecutive seeds until enough succeeded or `signal` aborts; by ascending seed. */
+async function attemptAll(
+  { robot, task, episodes, seed: first, workers }: DemosOptions,
+  setup: Omit<DemosSetup, 'seeds'>,
+  signal: AbortSignal,
+): Promise<DemoDone[]> {
+  const progress = new Progress({ total: episodes, unit: 'episodes' });
+  const done: DemoDone[] = [];
+  // Rounds, so that which seeds are tried never depends on how fast a worker was.
+  for (let missing = episodes; missing > 0 && !signal.aborted; ) {
+    const seeds = Array.from({ length: missing }, (_, i) => first + done.length + i);
+    const round = await runRound(seeds, workers, setup, signal, (demo) => demo.success && progress.advance());
+    done.push(...round);
+    missing = episodes - done.filter((demo) => demo.success).length;
+    if (done.length >= 2 * episodes + 20) {
+      throw new UserError(
+        `the expert failed ${done.length - episodes + missing} of ${done.length} seeds: check ${robot} and task ${task}`,
+      );
+    }
+  }
+  progress.end();
+  return done.sort((a, b) => a.seed - b.seed);
 }
 
 /** Makes the folder; one that holds anything is refused, so no two recordings mix. */
@@ -101,6 +128,7 @@ async function runRound(
   seeds: readonly number[],
   workers: number,
   setup: Omit<DemosSetup, 'seeds'>,
+  signal: AbortSignal,
   onDone: (demo: DemoDone) => void,
 ): Promise<DemoDone[]> {
   const done: DemoDone[] = [];
@@ -108,23 +136,22 @@ async function runRound(
     const workerData: DemosSetup = { ...setup, seeds: seeds.filter((_, i) => i % workers === w) };
     return new Worker(workerUrl('./demosWorker.js', import.meta.url), { workerData });
   });
+  const terminate = () => Promise.all(crew.map((worker) => worker.terminate()));
+  signal.addEventListener('abort', terminate, { once: true });
+  const finished = (worker: Worker) =>
+    new Promise<void>((resolve, reject) => {
+      worker.on('message', (demo: DemoDone) => {
+        done.push(demo);
+        onDone(demo);
+      });
+      worker.once('error', reject);
+      worker.once('exit', () => resolve());
+    });
   try {
-    await Promise.all(
-      crew.map(
-        (worker) =>
-          new Promise<void>((resolve, reject) => {
-            worker.on('message', (demo: DemoDone) => {
-              done.push(demo);
-              onDone(demo);
-            });
-            // A UserError loses its class on the way here; its sentence is what matters.
-            worker.once('error', (error) => reject(new UserError(error.message, 2, { cause: error })));
-            worker.once('exit', () => resolve());
-          }),
-      ),
-    );
+    await Promise.all(crew.map(finished));
   } finally {
-    await Promise.all(crew.map((worker) => worker.terminate()));
+    signal.removeEventListener('abort', terminate);
+    await terminate();
   }
   return done;
 }

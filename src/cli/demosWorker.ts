@@ -1,12 +1,11 @@
 /** The worker thread of `saccade demos`: demonstrates its share of the seeds and writes them. */
-import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadContract } from '../contract/load.js';
 import { writeEpisode } from '../record/demonstrations.js';
 import { demonstrate } from '../robots/sim/demonstrator.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
-import { packageRoot } from './paths.js';
+import { tasksDir } from './paths.js';
 
 export interface DemosSetup {
   readonly robot: string;
@@ -25,7 +24,7 @@ export interface DemoDone {
 
 const setup = workerData as DemosSetup;
 const contract = await loadContract(setup.robot);
-const task = await loadTask(setup.task, join(packageRoot, 'config/tasks'));
+const task = await loadTask(setup.task, tasksDir);
 const robot = await SimRobot.create(contract, task);
 try {
   for (const seed of setup.seeds) {

@@ -1,6 +1,5 @@
 /** `saccade rollout`: closed-loop episodes from consecutive seeds, and what they came to. */
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { STRATEGY_NAMES, type StrategySpec } from '../contract/strategy.js';
 import { UserError } from '../errors.js';
@@ -10,7 +9,7 @@ import { PROVIDER_CHOICES, type ProviderChoice } from '../infer/providers.js';
 import { episodeTable, summaryTable } from '../report/summary.js';
 import { CONTROLS, type Control } from '../rollout/spec.js';
 import { choice, finiteNumber, positiveInteger, positiveNumber, seed } from './options.js';
-import { packageRoot } from './paths.js';
+import { tasksDir } from './paths.js';
 import { runRollout } from './rolloutRun.js';
 
 interface RolloutOptions {
@@ -35,7 +34,6 @@ const DEFAULT_M = 0.01;
 /** More threads than this want more memory than most machines with that many cores lend to one program. */
 const MAX_DEFAULT_WORKERS = 8;
 export const defaultWorkers = Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
-export const tasksDir = join(packageRoot, 'config/tasks');
 
 export function rolloutCommand(): Command {
   return new Command('rollout')

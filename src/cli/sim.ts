@@ -9,7 +9,7 @@ import { PickLiftExpert } from '../robots/sim/expert.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
 import { positiveInteger, seed, wholeNumber } from './options.js';
-import { packageRoot } from './paths.js';
+import { packageRoot, tasksDir } from './paths.js';
 
 interface ShotOptions {
   robot: string;
@@ -43,10 +43,7 @@ async function shoot(options: ShotOptions): Promise<void> {
     throw new UserError(`Option --size must be at most ${MAX_SIZE}, not ${options.size}.`);
   }
   const contract = await loadContract(options.robot);
-  const robot = await SimRobot.create(
-    contract,
-    await loadTask(options.task, join(packageRoot, 'config/tasks')),
-  );
+  const robot = await SimRobot.create(contract, await loadTask(options.task, tasksDir));
   try {
     await robot.reset({ seed: options.seed });
     await act(robot, options.ticks);

@@ -4,8 +4,8 @@ import { join, relative } from 'node:path';
 import { Command } from 'commander';
 import { episodeTable, summaryTable } from '../report/summary.js';
 import { positiveInteger, seed } from './options.js';
-import { packageRoot } from './paths.js';
-import { defaultWorkers, tasksDir } from './rollout.js';
+import { packageRoot, tasksDir } from './paths.js';
+import { defaultWorkers } from './rollout.js';
 import { runRollout } from './rolloutRun.js';
 
 interface StartOptions {
