@@ -183,11 +183,12 @@ function rotate(r: ArrayLike<number>, w: readonly [number, number, number]): Flo
   const [x, y, z] = angle > 0 ? w.map((v) => v / angle) : [0, 0, 0];
   const [s, c] = [Math.sin(angle), Math.cos(angle)];
   const k = 1 - c;
+  // biome-ignore format: a matrix
   const e = [
     c + x * x * k, x * y * k - z * s, x * z * k + y * s,
     y * x * k + z * s, c + y * y * k, y * z * k - x * s,
     z * x * k - y * s, z * y * k + x * s, c + z * z * k,
-  ]; // biome-ignore format: a matrix
+  ];
   const out = new Float64Array(9);
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 3; j++) {

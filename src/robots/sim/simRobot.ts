@@ -29,6 +29,8 @@ export class SimRobot implements Robot {
   readonly #cameras: readonly SimCamera[];
   readonly #qpos: readonly number[];
   readonly #actuators: readonly number[];
+  /** qpos addresses of joint pairs that move as one. */
+  readonly #coupled: readonly (readonly [number, number])[];
   readonly #stepsPerTick: number;
   readonly #target: Float64Array;
   readonly #previousTarget: Float64Array;
@@ -51,6 +53,10 @@ export class SimRobot implements Robot {
     }));
     this.#qpos = contract.joints.map((joint) => model.jnt_qposadr[scene.id('joint', joint.name)]);
     this.#actuators = contract.joints.map((joint) => scene.id('actuator', joint.name));
+    this.#coupled = Array.from({ length: model.neq }, (_, i) => [
+      model.jnt_qposadr[model.eq_obj1id[i]],
+      model.jnt_qposadr[model.eq_obj2id[i]],
+    ]);
     if (task.randomise.home.length !== contract.joints.length) {
       throw new UserError(
         `task ${task.name}: randomise.home has ${task.randomise.home.length} joints, the robot contract ${contract.file} has ${contract.joints.length}`,
@@ -105,8 +111,8 @@ export class SimRobot implements Robot {
       data.qpos[this.#qpos[j]] = home[j];
       data.ctrl[this.#actuators[j]] = home[j];
     }
-    // The second finger mirrors the first.
-    data.qpos[model.jnt_qposadr[this.scene.id('joint', 'gripper_mimic')]] = home[home.length - 1];
+    // Joints that an equality couples to another (the second finger to the first) start where it starts.
+    for (const [a, b] of this.#coupled) data.qpos[b] = data.qpos[a];
     this.#target.set(home);
     this.#previousTarget.set(home);
     this.scene.forward();
