@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import ResNet, resnet18
+from torchvision.ops import FrozenBatchNorm2d
 
-from .config import BackboneConfig, ConfigError
+from .config import BackboneConfig
+from .weights import load_weights
 
 
 class CompactBackbone(nn.Module):
@@ -16,8 +19,6 @@ class CompactBackbone(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...]) -> None:
         super().__init__()
-        if len(channels) != len(strides):
-            raise ConfigError("backbone.channels and backbone.strides must be equally long")
         self.stages = nn.ModuleList()
         previous = 3
         for width, stride in zip(channels, strides, strict=True):
@@ -44,17 +45,21 @@ class ResNet18Backbone(nn.Module):
 
     channels = 512
 
-    def __init__(self, weights: str | None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import resnet18
-        from torchvision.ops import FrozenBatchNorm2d
+        self.body = self._body(resnet18(norm_layer=FrozenBatchNorm2d))
 
-        net = resnet18(weights=None, norm_layer=FrozenBatchNorm2d)
-        if weights is not None:
-            net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True), strict=False)
-        self.body = nn.Sequential(
+    @staticmethod
+    def _body(net: ResNet) -> nn.Sequential:
+        return nn.Sequential(
             net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3, net.layer4
         )
+
+    def load(self, path: str) -> None:
+        """Takes torchvision's ImageNet weights from a file."""
+        net = resnet18(norm_layer=FrozenBatchNorm2d)
+        load_weights(net, path, "backbone.weights", "resnet18")
+        self.body.load_state_dict(self._body(net).state_dict())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)  # [B, 512, H/32, W/32]
@@ -62,5 +67,5 @@ class ResNet18Backbone(nn.Module):
 
 def build_backbone(config: BackboneConfig) -> CompactBackbone | ResNet18Backbone:
     if config.name == "resnet18":
-        return ResNet18Backbone(config.weights)
+        return ResNet18Backbone()
     return CompactBackbone(config.channels, config.strides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -13,10 +14,33 @@ import yaml
 
 Role = Literal["wrist_detail", "wrist_context", "global_overview"]
 ROLES: tuple[Role, ...] = typing.get_args(Role)
+SALIENCY_GROUPS = 8  # saliency pooling weighs the channels in this many groups
 
 
 class ConfigError(Exception):
     """The user can mend this: the message names the file, the key and what to do."""
+
+
+def _at_least(low: float, section: Any, *keys: str) -> None:
+    for key in keys:
+        value = getattr(section, key)
+        if any(v < low for v in (value if isinstance(value, tuple) else (value,))):
+            raise ConfigError(
+                f"{key} is {value}: give {'values' if key == 'channels' else 'a value'} ≥ {low}"
+            )
+
+
+def _within(low: float, high: float, section: Any, *keys: str) -> None:
+    for key in keys:
+        value = getattr(section, key)
+        if not low <= value <= high:
+            raise ConfigError(f"{key} is {value}: give a value from {low} to {high}")
+
+
+def _divides(section: Any, width: str) -> None:
+    d, heads = getattr(section, width), section.heads
+    if d % heads:
+        raise ConfigError(f"heads is {heads}, which does not divide {width} {d}: choose one that does")
 
 
 @dataclass(frozen=True)
@@ -35,8 +59,19 @@ class BackboneConfig:
     strides: tuple[int, ...] = (2, 2, 2, 1)
     # one backbone for all cameras; by default each has its own, since each sees different things
     shared: bool = False
-    # resnet18 only: a state dict of ImageNet weights; none trains from scratch
+    # resnet18 only: a file with torchvision's ImageNet weights (a state dict); none trains from scratch
     weights: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != len(self.strides):
+            raise ConfigError(
+                f"channels has {len(self.channels)} values, strides {len(self.strides)}: give as many of each"
+            )
+        _at_least(1, self, "channels", "strides")
+        if not self.channels or any(width % max(1, width // 8) for width in self.channels):
+            raise ConfigError(f"channels is {list(self.channels)}: give multiples of 8, for the group norms")
+        if self.name == "compact" and self.weights is not None:
+            raise ConfigError("weights is for resnet18: remove it or set name to resnet18")
 
 
 @dataclass(frozen=True)
@@ -49,17 +84,26 @@ class FlowConfig:
     iterations: int = 2
     window: int = 7
     regularisation: float = 1e-4
-    # raft_small: a state dict of its weights
-    weights: str | None = None
+    # raft_small
+    weights: str | None = None  # a file with torchvision's raft_small weights (a state dict)
+    updates: int = 12  # recurrent refinements
     # FlowBackbone: channels of its four convolutions (the last is `hidden`)
     channels: tuple[int, int, int, int] = (64, 128, 256, 512)
     fusion: Literal["concat", "alpha", "attention"] = "concat"
 
     def __post_init__(self) -> None:
-        if not 10 <= self.range_px <= 40:
-            raise ConfigError(f"flow.range_px is {self.range_px}: give a value from 10 to 40")
+        _within(10, 40, self, "range_px")
+        _within(0.125, 1, self, "scale")
+        _at_least(1, self, "levels", "iterations", "window", "updates", "channels")
         if self.window % 2 == 0:
-            raise ConfigError(f"flow.window is {self.window}: give an odd number")
+            raise ConfigError(f"window is {self.window}: give an odd number")
+        if self.regularisation <= 0:
+            raise ConfigError(f"regularisation is {self.regularisation}: give a value above 0")
+        if self.method == "raft_small" and self.weights is None:
+            raise ConfigError(
+                "weights is missing: method raft_small needs a file with torchvision's raft_small weights; "
+                "give one or set method to lucas_kanade, which needs none"
+            )
 
 
 @dataclass(frozen=True)
@@ -74,11 +118,13 @@ class MpConfig:
     weights: Literal["separate", "shared"] = "separate"
 
     def __post_init__(self) -> None:
+        _at_least(1, self, "patch", "dim", "depth", "heads")
+        _divides(self, "dim")
         same = {"fc": "linear"}.get(self.fusion, self.fusion)
         if self.weights == "shared" and same != self.cls_fusion:
             raise ConfigError(
-                f"mp.weights is shared, but mp.fusion is {self.fusion} and mp.cls_fusion {self.cls_fusion}: "
-                "make them the same mechanism or set mp.weights to separate"
+                f"weights is shared, but fusion is {self.fusion} and cls_fusion {self.cls_fusion}: "
+                "make them the same mechanism or set weights to separate"
             )
 
 
@@ -95,8 +141,10 @@ class CamerasConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if set(self.grids) != set(ROLES):
-            raise ConfigError(f"cameras.grids must name exactly {', '.join(ROLES)}")
+        if set(self.grids) != set(ROLES) or min(self.grids.values()) < 1:
+            raise ConfigError(f"grids is {self.grids}: give a side ≥ 1 for each of {', '.join(ROLES)}")
+        _at_least(1, self, "heads")
+        _within(0, 0.9, self, "dropout")
 
 
 @dataclass(frozen=True)
@@ -111,9 +159,18 @@ class ActConfig:
     cvae: bool = True
     cvae_layers: int = 1
     latent: int = 16
-    # joints predicted relative to the measured position at the observation ("arm": all but `absolute`)
+    # joints are predicted relative to where they were measured at the observation, all but `absolute`
     relative: bool = True
     absolute: tuple[str, ...] = ("gripper",)
+
+    def __post_init__(self) -> None:
+        _at_least(
+            1, self, "d", "heads", "encoder_layers", "decoder_layers", "ffn", "chunk", "cvae_layers", "latent"
+        )
+        _within(0, 0.9, self, "dropout")
+        _divides(self, "d")
+        if self.d % 4:
+            raise ConfigError(f"d is {self.d}: give a multiple of 4, for sines and cosines of x and y")
 
 
 @dataclass(frozen=True)
@@ -124,6 +181,17 @@ class PolicyConfig:
     cameras: CamerasConfig = field(default_factory=CamerasConfig)
     act: ActConfig = field(default_factory=ActConfig)
 
+    def __post_init__(self) -> None:
+        d, heads = self.act.d, self.cameras.heads
+        if d % heads:
+            raise ConfigError(
+                f"cameras.heads is {heads}, which does not divide act.d {d}: choose one that does"
+            )
+        if self.cameras.pooling == "saliency" and d % SALIENCY_GROUPS:
+            raise ConfigError(
+                f"act.d is {d}: give a multiple of {SALIENCY_GROUPS}, or set cameras.pooling to average"
+            )
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -132,6 +200,9 @@ class AugmentConfig:
     contrast: float = 0.15  # gain about 1, uniform in ±, shared by the channels
     channel_gain: float = 0.05  # gain about 1, uniform in ±, each channel its own
     state_noise: float = 0.02  # standard deviation, in units of the state's own standard deviation
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "shift_px", "brightness", "contrast", "channel_gain", "state_noise")
 
 
 @dataclass(frozen=True)
@@ -155,6 +226,17 @@ class TrainConfig:
     bf16: bool = False  # autocast to bfloat16
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
+    def __post_init__(self) -> None:
+        _at_least(1, self, "batch", "steps", "validation_rows", "validate_every", "log_every")
+        _at_least(
+            0, self, "seed", "warmup_steps", "weight_decay", "kl_weight", "checkpoint_minutes", "threads"
+        )
+        _within(0, 1, self, "lr_final", "ema")
+        _within(0, 0.9, self, "validation_fraction")
+        for key in ("lr", "clip_norm"):
+            if getattr(self, key) <= 0:
+                raise ConfigError(f"{key} is {getattr(self, key)}: give a value above 0")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -169,8 +251,9 @@ def load_config(path: Path) -> Config:
         raw = yaml.safe_load(path.read_text())
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist: give --config an existing file") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be read as YAML: {reason}") from error
     try:
         return from_dict(raw or {})
     except ConfigError as error:
@@ -196,12 +279,16 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def _build(kind: Any, raw: Any, where: str) -> Any:
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where or 'the file'} must be a mapping")
+        raise ConfigError(f"{where.rstrip('.') or 'the file'} must be a mapping of keys to values")
     hints = typing.get_type_hints(kind)
     for key in raw:
         if key not in hints:
-            raise ConfigError(f"{where}{key} is not a known key: one of {', '.join(hints)}")
-    return kind(**{key: _convert(hints[key], value, f"{where}{key}") for key, value in raw.items()})
+            raise ConfigError(f"{where}{key} is not a known key: use one of {', '.join(hints)}")
+    values = {key: _convert(hints[key], value, f"{where}{key}") for key, value in raw.items()}
+    try:
+        return kind(**values)
+    except ConfigError as error:  # a section's own check, which does not know where the section is
+        raise ConfigError(f"{where}{error}") from error
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -209,20 +296,26 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, f"{where}.")
     if origin is Literal:
-        value = {False: "off"}.get(value, value) if "off" in args else value  # YAML reads off as false
+        if value is False and "off" in args:  # YAML reads off as false
+            value = "off"
         if value not in args:
             raise ConfigError(f"{where} is {value!r}: choose one of {', '.join(map(str, args))}")
         return value
     if origin is tuple and isinstance(value, list):
         if args[-1] is not Ellipsis and len(value) != len(args):
-            raise ConfigError(f"{where} must have {len(args)} values")
+            raise ConfigError(f"{where} has {len(value)} values: give {len(args)}")
         return tuple(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
         return {k: _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
     if origin is types.UnionType:
         return None if value is None else _convert(args[0], value, where)
-    if hint is float and type(value) in (int, float):
+    if hint is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
     if hint in (int, bool, str) and type(value) is hint:
         return value
-    raise ConfigError(f"{where} is {value!r}: expected {getattr(hint, '__name__', hint)}")
+    raise ConfigError(
+        f"{where} is {value!r}: give {_KINDS.get(hint, 'a list' if origin is tuple else 'a mapping')}"
+    )
+
+
+_KINDS = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a text"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .config import ROLES, CamerasConfig, Role
+from .config import ROLES, SALIENCY_GROUPS, CamerasConfig, Role
 from .transformer import Attention
 
 # query: the roles it attends to, in the order their features are concatenated
@@ -45,10 +45,9 @@ class RolePooling(nn.Module):
         super().__init__()
         self.spatial = config.mode == "spatial"
         self.register_buffer("matrix", pooling_matrix(*size, grid), persistent=False)
-        self.groups = 8
         self.saliency: nn.Conv2d | None = None
         if config.pooling == "saliency":
-            self.saliency = nn.Conv2d(channels, self.groups, 1)
+            self.saliency = nn.Conv2d(channels, SALIENCY_GROUPS, 1)
             nn.init.zeros_(self.saliency.weight)
             nn.init.zeros_(self.saliency.bias)  # type: ignore[arg-type]
         self.project = nn.Sequential(
@@ -67,7 +66,7 @@ class RolePooling(nn.Module):
             return flat @ self.matrix
         # a weight per position and group of channels, a mean weighted by it
         weight = self.saliency(x).clamp(-8, 8).exp().flatten(2)  # [B, groups, H·W]
-        grouped = flat.unflatten(1, (self.groups, -1)) * weight.unsqueeze(2)  # [B, groups, C/groups, H·W]
+        grouped = flat.unflatten(1, (SALIENCY_GROUPS, -1)) * weight.unsqueeze(2)  # [B, groups, C/groups, H·W]
         return ((grouped @ self.matrix) / (weight @ self.matrix).unsqueeze(2)).flatten(1, 2)
 
 
@@ -102,7 +101,9 @@ class CrossCameraAttention(nn.Module):
             seen = [own]
             for key in keys:
                 edge = f"{query}_from_{key}"
-                attended, weights[edge] = self.edges[edge].with_weights(own, tokens[key], tokens[key])
+                attention = self.edges[edge]
+                assert isinstance(attention, Attention)
+                attended, weights[edge] = attention.with_weights(own, tokens[key], tokens[key])
                 seen.append(attended)
             merged = self.merge[query](torch.cat(seen, dim=-1))  # [B, cells, 3d] → [B, cells, d]
             fused[query] = self.norms[query](own + merged)

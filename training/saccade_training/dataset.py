@@ -16,6 +16,9 @@ from torch import Tensor
 from .config import AugmentConfig, CameraSpec, ConfigError
 from .policy import Normalisation
 
+FORMAT = ("saccade-demos", 1)
+ALL = slice(None)
+
 
 @dataclass
 class Batch:
@@ -27,35 +30,41 @@ class Batch:
 
 
 class Demonstrations:
-    """All rows of the chosen episodes, one after the other. Row r's previous frame is row before[r]."""
+    """All rows of the chosen episodes, one after the other. A row's previous frame is the row
+    before it; an episode's first row is its own."""
 
-    def __init__(self, folder: Path, episodes: slice | None = None) -> None:
+    def __init__(self, folder: Path, episodes: slice = ALL) -> None:
         index = folder / "demos.json"
         try:
             self.meta: dict[str, Any] = json.loads(index.read_text())
         except FileNotFoundError as error:
             raise ConfigError(f"{index} does not exist: give --data a folder of demonstrations") from error
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{index} is not valid JSON: {error}") from error
-        if (self.meta.get("format"), self.meta.get("version")) != ("saccade-demos", 1):
-            raise ConfigError(f"{index} has another format or version: expected saccade-demos version 1")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{index} cannot be read as JSON: {error}") from error
+        if not isinstance(self.meta, dict) or (self.meta.get("format"), self.meta.get("version")) != FORMAT:
+            raise ConfigError(
+                f"{index} has another format or version: expected {FORMAT[0]} version {FORMAT[1]}"
+            )
         self.sha256 = hashlib.sha256(index.read_bytes()).hexdigest()
-        self.joints: list[str] = self.meta["joints"]
-        self.rate_hz: float = self.meta["rate_hz"]
-        self.cameras = [
-            CameraSpec(c["name"], c["role"], c["width"], c["height"]) for c in self.meta["cameras"]
-        ]
-        chosen = self.meta["episodes"][episodes or slice(None)]
+        try:
+            self.joints: list[str] = self.meta["joints"]
+            self.rate_hz: float = self.meta["rate_hz"]
+            self.cameras = [
+                CameraSpec(c["name"], c["role"], c["width"], c["height"]) for c in self.meta["cameras"]
+            ]
+            chosen = [(e["dir"], int(e["steps"])) for e in self.meta["episodes"]][episodes]
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"{index} is malformed ({error!r}): record the demonstrations again") from error
         if not chosen:
             raise ConfigError(f"{index} lists no episodes: record some first")
 
-        lengths = [int(e["steps"]) for e in chosen]
+        lengths = [steps for _, steps in chosen]
         rows, n = sum(lengths), len(self.joints)
         self.starts = np.cumsum([0, *lengths])
         self.frames = [torch.empty(rows, c.height, c.width, 3, dtype=torch.uint8) for c in self.cameras]
         self.state, self.action = torch.empty(rows, n), torch.empty(rows, n)
-        for episode, start, length in zip(chosen, self.starts, lengths, strict=False):
-            at = folder / episode["dir"]
+        for (name, length), start in zip(chosen, self.starts, strict=False):
+            at = folder / name
             for camera, frames in zip(self.cameras, self.frames, strict=True):
                 _read(at / f"{camera.name}.npy", frames[start : start + length], np.uint8)
             _read(at / "state.npy", self.state[start : start + length], np.float32)
@@ -106,13 +115,15 @@ class Demonstrations:
 def _read(path: Path, into: Tensor, dtype: type) -> None:
     try:
         array = np.load(path)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): record the demonstrations again") from error
     if array.dtype != dtype or array.shape != tuple(into.shape):
         raise ConfigError(
             f"{path} holds {array.dtype} {list(array.shape)}, demos.json says "
             f"{np.dtype(dtype)} {list(into.shape)}: record the demonstrations again"
         )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ConfigError(f"{path} holds NaN or infinite values: record the demonstrations again")
     into.copy_(torch.from_numpy(array))
 
 

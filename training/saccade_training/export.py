@@ -36,15 +36,23 @@ class Graph(nn.Module):
     def __init__(self, policy: SaccadePolicy) -> None:
         super().__init__()
         self.policy = policy
-        self.inputs = [n for c in policy.cameras for n in (c.name, f"{c.name}_previous")] + ["state"]
+        # with both flow and M/P off nothing looks at the previous frame
+        self.previous = policy.flow is not None or policy.two_stream is not None
+        self.inputs = [name for c in policy.cameras for name in self.frames_of(c.name).values()] + ["state"]
         with torch.no_grad():
-            views = policy(*self._arguments(example_inputs(policy, 0))).views
+            views = policy(*self._arguments(example_inputs(self, 0))).views
         self.view_names = list(views)
         self.outputs = ["action", *self.view_names]
 
-    @staticmethod
-    def _arguments(inputs: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        return list(inputs[0:-1:2]), list(inputs[1:-1:2]), inputs[-1]
+    def frames_of(self, camera: str) -> dict[str, str]:
+        """A camera's inputs: which frame → its name."""
+        return {"current": camera, **({"previous": f"{camera}_previous"} if self.previous else {})}
+
+    def _arguments(self, inputs: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        *frames, state = inputs
+        if not self.previous:
+            return frames, frames, state
+        return frames[0::2], frames[1::2], state
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         current, previous, state = self._arguments(inputs)
@@ -52,8 +60,9 @@ class Graph(nn.Module):
         return (self.policy.actions(out.target, state), *(out.views[name] for name in self.view_names))
 
 
-def example_inputs(policy: SaccadePolicy, seed: int, kind: str = "moved") -> tuple[Tensor, ...]:
+def example_inputs(graph: Graph, seed: int, kind: str = "moved") -> tuple[Tensor, ...]:
     """Frames with smooth texture, the previous one `moved` a little, the `same`, or unlike (`noise`)."""
+    policy = graph.policy
     rng = torch.Generator().manual_seed(seed)
     inputs: list[Tensor] = []
     for c in policy.cameras:
@@ -66,7 +75,7 @@ def example_inputs(policy: SaccadePolicy, seed: int, kind: str = "moved") -> tup
             "moved": frame.roll((1, 2), dims=(1, 2)),
             "noise": torch.randint(0, 256, frame.shape, generator=rng, dtype=torch.uint8),
         }[kind]
-        inputs += [frame, previous.clone()]
+        inputs += [frame, previous.clone()] if graph.previous else [frame]
     state = policy.state_mean.cpu() + policy.state_std.cpu() * torch.randn(
         1, len(policy.joints), generator=rng
     )
@@ -77,16 +86,20 @@ def export_graph(graph: Graph, path: Path) -> None:
     """Writes the ONNX graph, batch fixed to 1, constants folded."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            graph,
-            example_inputs(graph.policy, 0),
-            str(path),
-            input_names=graph.inputs,
-            output_names=graph.outputs,
-            opset_version=OPSET,
-            do_constant_folding=True,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                graph,
+                example_inputs(graph, 0),
+                str(path),
+                input_names=graph.inputs,
+                output_names=graph.outputs,
+                opset_version=OPSET,
+                do_constant_folding=True,
+                dynamo=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"this policy cannot be written as ONNX opset {OPSET}: {reason}") from error
     model = onnx.load(str(path))
     onnx.checker.check_model(model, full_check=True)
 
@@ -99,7 +112,7 @@ def check_parity(graph: Graph, path: Path) -> dict[str, float]:
     worst = dict.fromkeys(graph.outputs, 0.0)
     for seed in range(3):
         for kind in ("moved", "same", "noise"):
-            inputs = example_inputs(graph.policy, seed, kind)
+            inputs = example_inputs(graph, seed, kind)
             with torch.no_grad():
                 expected = graph(*inputs)
             feed = {n: x.numpy() for n, x in zip(graph.inputs, inputs, strict=True)}
@@ -150,7 +163,7 @@ def manifest(
                 "role": c.role,
                 "width": c.width,
                 "height": c.height,
-                "inputs": {"current": c.name, "previous": f"{c.name}_previous"},
+                "inputs": graph.frames_of(c.name),
             }
             for c in policy.cameras
         ],

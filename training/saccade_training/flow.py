@@ -6,12 +6,16 @@ Channels are (x, y). Both estimators are frozen; identical frames give zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.optical_flow import raft_small
 
-from .config import ConfigError, FlowConfig
+from .config import CameraSpec, ConfigError, FlowConfig
 from .mp import gradients, luminance
+from .weights import load_weights
 
 
 class LucasKanade(nn.Module):
@@ -106,6 +110,35 @@ def sample(image: Tensor, points: Tensor, size: Tensor) -> Tensor:
     return F.grid_sample(image, normalised, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+class RaftSmall(nn.Module):
+    """torchvision's RAFT-small (Teed & Deng 2020), frozen; the last of its refinements.
+
+    RAFT alone finds a small flow between identical frames too; here it is exactly 0, as at the first tick
+    of an episode, where the previous frame is the current one.
+    """
+
+    # the correlation pyramid halves the 1/8 map three times, and 2 positions must be left
+    MIN_SIDE = 128
+
+    def __init__(self, updates: int) -> None:
+        super().__init__()
+        self.updates = updates
+        self.net = raft_small(weights=None, progress=False).eval().requires_grad_(False)
+
+    def load(self, path: str) -> None:
+        load_weights(self.net, path, "flow.weights", "raft_small")
+
+    def train(self, mode: bool = True) -> RaftSmall:
+        return super().train(False)  # frozen: always as at inference
+
+    @torch.no_grad()
+    def forward(self, previous: Tensor, current: Tensor) -> Tensor:
+        # previous, current [B, 3, H, W] in [0, 1], both scaled to RAFT's [-1, 1] → [B, 2, H, W]
+        flow = self.net(2 * previous - 1, 2 * current - 1, num_flow_updates=self.updates)[-1]
+        moved = (current - previous).abs().amax(dim=(1, 2, 3), keepdim=True) > 0  # [B, 1, 1, 1]
+        return torch.where(moved, flow, torch.zeros_like(flow))
+
+
 class FlowBackbone(nn.Module):
     """Conv 7×7/2, 5×5/2, 3×3/2, 3×3/1, ReLU between. [B, 2, h, w] → [B, hidden, h/8, w/8]."""
 
@@ -130,9 +163,21 @@ class FlowBackbone(nn.Module):
         return self.layers(flow)
 
 
-def build_flow(config: FlowConfig) -> LucasKanade:
-    if config.method == "lucas_kanade":
-        return LucasKanade(
-            config.scale, config.levels, config.iterations, config.window, config.regularisation
-        )
-    raise ConfigError(f"flow.method {config.method} has no estimator yet: use lucas_kanade or off")
+def build_flow(config: FlowConfig, cameras: Sequence[CameraSpec]) -> LucasKanade | RaftSmall:
+    """The estimator for these cameras. Raises ConfigError when their frames are too small for it."""
+    for c in cameras:
+        side = min(c.width, c.height)
+        if config.method == "raft_small" and (side < RaftSmall.MIN_SIDE or c.width % 8 or c.height % 8):
+            raise ConfigError(
+                f"flow.method is raft_small, which needs frames of at least {RaftSmall.MIN_SIDE}×"
+                f"{RaftSmall.MIN_SIDE} px with sides divisible by 8, but {c.name} is {c.width}×{c.height}: "
+                "set flow.method to lucas_kanade or record larger frames"
+            )
+        if config.method == "lucas_kanade" and side * config.scale / 2 ** (config.levels - 1) < 4:
+            raise ConfigError(
+                f"flow.levels is {config.levels} at flow.scale {config.scale}, which leaves less than 4 px "
+                f"of {c.name}'s {c.width}×{c.height}: give fewer levels"
+            )
+    if config.method == "raft_small":
+        return RaftSmall(config.updates)
+    return LucasKanade(config.scale, config.levels, config.iterations, config.window, config.regularisation)

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .act import Act
-from .backbones import build_backbone
+from .backbones import ResNet18Backbone, build_backbone
 from .config import ROLES, CameraSpec, ConfigError, PolicyConfig
 from .cross_attention import CrossCameraAttention, RolePooling
-from .flow import FlowBackbone, build_flow
+from .flow import FlowBackbone, RaftSmall, build_flow
 from .flow_fusion import FLOW_FUSIONS
 from .mp import m_channels, p_channels
 from .transformer import sinusoid_2d
@@ -68,16 +68,19 @@ class CameraPath(nn.Module):
         d = config.act.d
         self.backbone = backbone
         with torch.no_grad():
-            size = tuple(backbone(torch.zeros(1, 3, camera.height, camera.width)).shape[-2:])
-        position = sinusoid_2d(*size, d)
+            height, width = backbone(torch.zeros(1, 3, camera.height, camera.width)).shape[-2:]
+        size = (height, width)
+        position = sinusoid_2d(height, width, d)
         self.flow_backbone: FlowBackbone | None = None
         if config.flow.method != "off":
             self.flow_backbone = FlowBackbone(config.flow.channels)
             self.flow_fusion = FLOW_FUSIONS[config.flow.fusion](channels, self.flow_backbone.channels)
             # the encodings of the two branches are averaged, the flow's brought to the image map's grid
             scale = config.flow.scale if config.flow.method == "lucas_kanade" else 1.0
-            grid = [-(-int(side * scale) // 8) for side in (camera.height, camera.width)]
-            other = F.interpolate(sinusoid_2d(*grid, d), size=size, mode="bilinear", align_corners=False)
+            rows, columns = (-(-int(side * scale) // 8) for side in (camera.height, camera.width))
+            other = F.interpolate(
+                sinusoid_2d(rows, columns, d), size=size, mode="bilinear", align_corners=False
+            )
             position = 0.5 * (position + other)
         self.patches = nn.Conv2d(config.mp.dim, channels, 1) if config.mp.enabled else None
         self.register_buffer("position", position, persistent=False)
@@ -131,7 +134,7 @@ class SaccadePolicy(nn.Module):
         for camera in cameras:
             backbone = shared or build_backbone(config.backbone)
             self.paths[camera.role] = CameraPath(config, camera, backbone, backbone.channels)
-        self.flow = None if config.flow.method == "off" else build_flow(config.flow)
+        self.flow = None if config.flow.method == "off" else build_flow(config.flow, cameras)
         self.two_stream: nn.ModuleDict | None = None
         extra = 0
         if config.mp.enabled:
@@ -147,6 +150,15 @@ class SaccadePolicy(nn.Module):
         spatial = config.cameras.mode == "spatial"
         cells = sum(config.cameras.grids[role] ** 2 if spatial else 1 for role in ROLES)
         self.act = Act(config.act, n, cells + extra)
+
+    def load_pretrained(self) -> None:
+        """Takes the weight files the config names; a checkpoint holds them, so only a new run needs them."""
+        if isinstance(self.flow, RaftSmall) and self.config.flow.weights is not None:
+            self.flow.load(self.config.flow.weights)
+        if self.config.backbone.weights is not None:
+            for module in self.modules():
+                if isinstance(module, ResNet18Backbone):
+                    module.load(self.config.backbone.weights)
 
     # -- units -----------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
-"""Writes a measured success into a bundle's manifest, and with --select makes that strategy its default.
+"""Writes a measured success into a bundle's manifest, and with --select makes its strategy the default.
 
-python -m saccade_training.record_measurement --bundle models/NAME --summary summary.json \
-    --strategy ensemble --m 0.01 --select
+python -m saccade_training.record_measurement --bundle models/NAME --summary out/eval/summary.json [--select]
+
+The summary is what `saccade rollout --out` wrote. It says itself with which strategy and which graph it was
+measured; a summary of another graph is refused.
 """
 
 from __future__ import annotations
@@ -18,52 +20,58 @@ from .config import ConfigError
 from .export import to_yaml, write_manifest
 
 
-def strategy_of(name: str, m: float, steps: int) -> dict[str, Any]:
-    return {"ensemble": {"name": name, "m": m}, "receding": {"name": name, "steps": steps}}.get(
-        name, {"name": name}
-    )
+def key_of(run: dict[str, Any]) -> str:
+    """ensemble-m0.01, receding-steps10, latest; a control run's name goes in front."""
+    strategy = run["strategy"]
+    parts = [strategy["name"], *(f"{k}{v}" for k, v in strategy.items() if k != "name")]
+    return "-".join([*([run["control"]] if run["control"] else []), *parts])
 
 
-def key_of(strategy: dict[str, Any]) -> str:
-    """ensemble-m0.01, receding-steps10, latest."""
-    return "-".join([strategy["name"], *(f"{k}{v}" for k, v in strategy.items() if k != "name")])
-
-
-def record(bundle: Path, summary: dict[str, Any], strategy: dict[str, Any], select: bool) -> dict[str, Any]:
+def record(bundle: Path, summary: dict[str, Any], select: bool) -> str:
+    """Returns the key under provenance.measured that now holds the summary, without its list of episodes."""
     path = bundle / "policy.yaml"
-    if not path.exists():
-        raise ConfigError(f"{path} does not exist: export a policy to {bundle} first")
-    manifest = yaml.safe_load(path.read_text())
-    manifest["provenance"].setdefault("measured", {})[key_of(strategy)] = summary
+    try:
+        manifest = yaml.safe_load(path.read_text())
+        sha256, provenance = manifest["graph"]["sha256"], manifest["provenance"]
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist: export a policy to {bundle} first") from error
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is not a policy manifest: export the policy again") from error
+    run = summary["run"]
+    if run["graph_sha256"] != sha256:
+        raise ConfigError(f"the summary's run.graph_sha256 is not that of {path}: evaluate this bundle")
+    if select and run["control"]:
+        raise ConfigError(f"the summary is of the control run {run['control']}: --select is for real runs")
+    key = key_of(run)
+    provenance.setdefault("measured", {})[key] = {k: v for k, v in summary.items() if k != "results"}
     if select:
-        manifest["strategy"] = strategy
+        manifest["strategy"] = run["strategy"]
     write_manifest(bundle, to_yaml(manifest))
-    return manifest
+    return key
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(path.read_text())
+        key_of(summary["run"])
+        summary["run"]["graph_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"--summary {path} is not a summary of saccade rollout ({error!r})") from error
+    return summary
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Record a measured success in a bundle's manifest.")
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--summary", type=Path, required=True, help="JSON object of the evaluation")
-    parser.add_argument("--strategy", choices=["ensemble", "receding", "latest"], required=True)
-    parser.add_argument("--m", type=float, default=0.01, help="of ensemble")
-    parser.add_argument("--steps", type=int, default=10, help="of receding")
-    parser.add_argument("--select", action="store_true", help="make this the bundle's strategy")
+    parser.add_argument("--summary", type=Path, required=True, help="summary.json of saccade rollout")
+    parser.add_argument("--select", action="store_true", help="make its strategy the bundle's")
     args = parser.parse_args(argv)
     try:
-        try:
-            summary = json.loads(args.summary.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{args.summary} cannot be read as JSON: {error}") from error
-        strategy = strategy_of(args.strategy, args.m, args.steps)
-        record(args.bundle, summary, strategy, args.select)
+        key = record(args.bundle, read_summary(args.summary), args.select)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(
-        f"{args.bundle / 'policy.yaml'}: recorded {key_of(strategy)}"
-        + (" and selected it" if args.select else "")
-    )
+    print(f"{args.bundle / 'policy.yaml'}: recorded {key}" + (" and selected it" if args.select else ""))
     return 0
 
 

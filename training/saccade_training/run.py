@@ -17,6 +17,16 @@ from .policy import SaccadePolicy
 class Run:
     folder: Path
 
+    @staticmethod
+    def open(folder: Path) -> Run:
+        """Makes the folder where it does not exist. Raises ConfigError when it cannot be written."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            Run(folder).metrics.touch()
+        except OSError as error:
+            raise ConfigError(f"--out {folder} cannot be written ({error}): give another folder") from error
+        return Run(folder)
+
     @property
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
@@ -30,22 +40,30 @@ class Run:
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
 
+    def note_session(self, facts: dict[str, Any]) -> None:
+        """Adds a start or a resumption to sessions.jsonl: when, from which step, with what."""
+        with (self.folder / "sessions.jsonl").open("a") as file:
+            file.write(json.dumps(facts) + "\n")
+
     def load(self) -> dict[str, Any]:
         if not self.checkpoint.exists():
             raise ConfigError(f"{self.checkpoint} does not exist: train into {self.folder} first")
-        return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file can raise nearly anything
+            raise ConfigError(f"{self.checkpoint} is not a readable checkpoint: train again") from error
 
     def log(self, record: dict[str, Any]) -> None:
         with self.metrics.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        if not self.metrics.exists():
-            return []
-        return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        # a line without its end was being written when the run was killed
+        lines = self.metrics.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def rewind_metrics(self, step: int) -> None:
-        """Forgets what was logged after the checkpoint that is resumed."""
+        """Forgets what was logged after the step that is resumed."""
         kept = [m for m in self.read_metrics() if m["step"] <= step]
         temporary = self.folder / ".metrics.jsonl"
         temporary.write_text("".join(json.dumps(m) + "\n" for m in kept))
@@ -53,7 +71,7 @@ class Run:
 
 
 def restore(state: dict[str, Any]) -> tuple[Config, SaccadePolicy]:
-    """The config and the policy of a checkpoint, with its averaged (EMA) weights."""
+    """The config and the policy of a checkpoint, with its averaged (EMA) weights, ready for inference."""
     config = from_dict(state["config"])
     cameras = [CameraSpec(**c) for c in state["data"]["cameras"]]
     policy = SaccadePolicy(config.policy, cameras, state["data"]["joints"])

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
+import functools
 import math
+import os
+import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .config import Config, ConfigError, TrainConfig, load_config, to_dict
+from . import __version__
+from .config import Config, ConfigError, TrainConfig, from_dict, load_config, to_dict
 from .dataset import Batch, Demonstrations, Shift, colour_jitter
 from .plots import loss_curve
 from .policy import SaccadePolicy, relative_joints
@@ -54,15 +60,9 @@ def rows_of_step(rows: Tensor, batch: int, step: int, seed: int) -> Tensor:
     return rows[order[place * batch : (place + 1) * batch]]
 
 
-_orders: dict[tuple[int, int], Tensor] = {}
-
-
+@functools.lru_cache(maxsize=1)
 def _epoch_order(length: int, seed: int) -> Tensor:
-    key = (length, seed)
-    if key not in _orders:
-        _orders.clear()
-        _orders[key] = torch.randperm(length, generator=torch.Generator().manual_seed(seed))
-    return _orders[key]
+    return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
 
 
 @dataclass
@@ -95,38 +95,40 @@ class Trainer:
             relative_joints(config.policy, data.joints), config.policy.act.chunk, self.split.train
         )
         self.policy = SaccadePolicy(config.policy, data.cameras, data.joints, normalisation).to(self.device)
-        self.average = SaccadePolicy(config.policy, data.cameras, data.joints, normalisation).to(self.device)
-        self.average.load_state_dict(self.policy.state_dict())
-        self.average.eval().requires_grad_(False)
+        if not run.checkpoint.exists():
+            self.policy.load_pretrained()
+        self.average = copy.deepcopy(self.policy).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.policy.parameters(), lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
         )
         self.step = 0
         self.seconds = 0.0  # spent training so far, over all interruptions
         self.validation_l1: float | None = None
-        self._resumed_at = 0
         if run.checkpoint.exists():
             self._resume(run.load())
 
     # -- state -----------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
+    def _data(self) -> dict[str, Any]:
         meta = self.data.meta
         return {
+            "cameras": [asdict(c) for c in self.data.cameras],
+            "joints": self.data.joints,
+            "rate_hz": self.data.rate_hz,
+            "task": meta.get("task"),
+            "robot": meta.get("robot"),
+            "seed": meta.get("seed"),
+            "generator": meta.get("generator"),
+            "episodes": self.data.episodes,
+            "rows": len(self.data),
+            "validation_episodes": self.split.validation_episodes,
+            "demos_sha256": self.data.sha256,
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {
             "config": to_dict(self.config),
-            "data": {
-                "cameras": [asdict(c) for c in self.data.cameras],
-                "joints": self.data.joints,
-                "rate_hz": self.data.rate_hz,
-                "task": meta.get("task"),
-                "robot": meta.get("robot"),
-                "seed": meta.get("seed"),
-                "generator": meta.get("generator"),
-                "episodes": self.data.episodes,
-                "rows": len(self.data),
-                "validation_episodes": self.split.validation_episodes,
-                "demos_sha256": self.data.sha256,
-            },
+            "data": self._data(),
             "policy": self.policy.state_dict(),
             "ema": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -136,21 +138,24 @@ class Trainer:
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["config"]["policy"] != to_dict(self.config)["policy"]:
+        if from_dict(state["config"]).policy != self.config.policy:
             raise ConfigError(
                 f"{self.run.folder} holds a run of another policy config: give --out a new folder"
             )
-        if state["data"]["demos_sha256"] != self.data.sha256:
-            raise ConfigError(
-                f"{self.run.folder} was trained on other demonstrations: give --out a new folder"
-            )
+        now = self._data()
+        # the split too: an episode once trained on must not come to validate
+        for key in ("demos_sha256", "episodes", "validation_episodes"):
+            if state["data"][key] != now[key]:
+                raise ConfigError(
+                    f"{self.run.folder} was trained on other demonstrations or another split of them ({key} "
+                    "differs): give --out a new folder, or the --data, --episodes, train.seed and "
+                    "train.validation_fraction it began with"
+                )
         self.policy.load_state_dict(state["policy"])
         self.average.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.validation_l1 = state["validation_l1"]
-        self._resumed_at = self.step
-        self.run.rewind_metrics(self.step)
 
     # -- a step ----------------------------------------------------------------------------------------
 
@@ -232,42 +237,34 @@ class Trainer:
 
     # -- the run ---------------------------------------------------------------------------------------
 
-    def train(self, say: Callable[[str], None], stop_at: int | None = None) -> None:
-        """To the end of the schedule, or to a step (an interruption, for tests), saving as it goes."""
+    def train(self, say: Callable[[str], None]) -> None:
+        """To the end of the schedule, saving as it goes."""
         train = self.config.train
-        end = min(train.steps, stop_at or train.steps)
-        before, saved = time.monotonic(), time.monotonic()
-        resumed_seconds = self.seconds
-        sums: dict[str, Any] = {}
-        while self.step < end and self.progress < 1:
-            found = self.take_step()
+        before = saved = time.monotonic()
+        resumed_at, resumed_seconds = self.step, self.seconds
+        self.run.rewind_metrics(self.step)
+        window: list[dict[str, Tensor | float]] = []  # what the steps since the last log line found
+        while self.progress < 1:
+            window.append(self.take_step())
             self.seconds = resumed_seconds + time.monotonic() - before
-            for name, value in found.items():
-                sums[name] = sums.get(name, 0) + value
-            if self.step % train.log_every == 0 or self.step == end:
-                n = (self.step - self._resumed_at - 1) % train.log_every + 1
-                means = {k: float(v) / n for k, v in sums.items()}
-                sums = {}
+            last = self.progress >= 1
+            if last or self.step % train.log_every == 0:
+                means = {
+                    name: sum(float(found[name]) for found in window) / len(window) for name in window[0]
+                }
+                window = []
                 self.run.log({"step": self.step, "seconds": round(self.seconds, 1), **means})
-                self._report(say, means, time.monotonic() - before)
-            if self.step % train.validate_every == 0:
-                self._validate_and_log(say)
-            if time.monotonic() - saved > 60 * train.checkpoint_minutes:
+                self._report(say, means, (self.step - resumed_at) / (time.monotonic() - before))
+            if last or self.step % train.validate_every == 0:
+                found = self.validate()
+                self.run.log({**found, "seconds": round(self.seconds, 1)})
+                say(f"  validation L1 {found['validation_l1']:.4f}  {found['joint_error']}")
+            if last or time.monotonic() - saved > 60 * train.checkpoint_minutes:
                 self.run.save(self.state())
                 loss_curve(self.run.read_metrics(), self.run.folder / "loss_curve.png")
                 saved = time.monotonic()
-        if self.step % train.validate_every:
-            self._validate_and_log(say)
-        self.run.save(self.state())
-        loss_curve(self.run.read_metrics(), self.run.folder / "loss_curve.png")
 
-    def _validate_and_log(self, say: Callable[[str], None]) -> None:
-        found = self.validate()
-        self.run.log({**found, "seconds": round(self.seconds, 1)})
-        say(f"  validation L1 {found['validation_l1']:.4f}  {found['joint_error']}")
-
-    def _report(self, say: Callable[[str], None], means: dict[str, float], elapsed: float) -> None:
-        per_second = (self.step - self._resumed_at) / elapsed
+    def _report(self, say: Callable[[str], None], means: dict[str, float], per_second: float) -> None:
         left = (self.config.train.steps - self.step) / per_second
         if self.max_seconds is not None:
             left = min(left, self.max_seconds - self.seconds)
@@ -287,19 +284,45 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--max-minutes", type=float, help="anneal and stop within this much training time")
     parser.add_argument("--episodes", type=int, help="use only the first N episodes")
     args = parser.parse_args(argv)
+    if args.max_minutes is not None and not 0 < args.max_minutes < math.inf:
+        parser.error(f"--max-minutes is {args.max_minutes}: give minutes above 0")
+    if args.episodes is not None and args.episodes < 1:
+        parser.error(f"--episodes is {args.episodes}: give at least 1")
     try:
         config = load_config(args.config)
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
-        args.out.mkdir(parents=True, exist_ok=True)
-        data = Demonstrations(args.data, slice(args.episodes) if args.episodes else None)
+        data = Demonstrations(args.data, slice(args.episodes))
         trainer = Trainer(config, data, Run(args.out), args.max_minutes)
+        run = Run.open(args.out)  # only now, so that a refusal leaves no folder behind
         size = sum(p.numel() for p in trainer.policy.parameters()) / 1e6
         print(
             f"{data.episodes} episodes, {len(data)} rows ({len(trainer.split.train)} to train on); "
             f"{size:.2f} M parameters; {trainer.device}, {torch.get_num_threads()} threads; "
-            + (f"resuming at step {trainer.step}" if trainer.step else "starting")
+            + (f"resuming at step {trainer.step}" if trainer.step else "starting"),
+            flush=True,
         )
+        run.note_session(
+            {
+                "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "from_step": trainer.step,
+                "config": str(args.config.resolve()),
+                "data": str(args.data.resolve()),
+                "episodes": data.episodes,
+                "rows": {"train": len(trainer.split.train), "validation": len(trainer.split.validation)},
+                "max_minutes": args.max_minutes,
+                "device": str(trainer.device),
+                "threads": torch.get_num_threads(),
+                "cpus": os.cpu_count(),
+                "versions": {
+                    "saccade_training": __version__,
+                    "python": platform.python_version(),
+                    "torch": str(torch.__version__),
+                },
+            }
+        )
+        if trainer.progress >= 1:
+            print(f"{args.out} is trained already: export it, or raise train.steps (--max-minutes) to go on")
         trainer.train(lambda line: print(line, flush=True))
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -36,7 +36,9 @@ class Attention(nn.Module):
         y, weights = self._attend(query, key, value, None)
         return y, weights.mean(dim=1)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         # Written out: on a CPU, at these sizes, the backward pass of PyTorch's fused attention is slower.
         q, k, v = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # [B, heads, Q, K]

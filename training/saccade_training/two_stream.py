@@ -8,18 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .config import MpConfig
+from .config import ConfigError, MpConfig
 from .transformer import Attention, EncoderLayer
 
 
 class PatchEncoder(nn.Module):
-    """A small ViT. [B, channels, H, W] → cls [B, D], patches [B, N, D], N = (H/patch)·(W/patch)."""
+    """A small ViT. [B, channels, H, W] → [B, 1 + N, D], CLS first, N = (H/patch)·(W/patch)."""
 
     def __init__(self, channels: int, height: int, width: int, config: MpConfig) -> None:
         super().__init__()
         self.grid = (height // config.patch, width // config.patch)
         if (self.grid[0] * config.patch, self.grid[1] * config.patch) != (height, width):
-            raise ValueError(f"a {width}×{height} frame does not divide into patches of {config.patch}")
+            raise ConfigError(
+                f"mp.patch is {config.patch}, which does not divide {width}×{height} px: give one that does"
+            )
         self.embed = nn.Conv2d(channels, config.dim, config.patch, stride=config.patch)
         self.cls = nn.Parameter(torch.zeros(1, 1, config.dim))
         self.position = nn.Parameter(torch.randn(1, self.grid[0] * self.grid[1] + 1, config.dim) * 0.02)
@@ -28,13 +30,16 @@ class PatchEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(config.dim)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> Tensor:
         patches = self.embed(x).flatten(2).transpose(1, 2)  # [B, N, D]
         tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), patches], dim=1) + self.position
         for layer in self.layers:
             tokens = layer(tokens)
-        tokens = self.norm(tokens)
-        return tokens[:, 0], tokens[:, 1:]
+        return self.norm(tokens)
+
+
+# A fusion takes m and p, [B, T, D] each, and what either may attend to, m_keys and p_keys [B, S, D];
+# those that work token by token need no keys. They return [B, T, D].
 
 
 class LinearFusion(nn.Module):
@@ -44,7 +49,7 @@ class LinearFusion(nn.Module):
         super().__init__()
         self.fc = nn.Linear(2 * d, d)
 
-    def forward(self, m: Tensor, p: Tensor) -> Tensor:
+    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
         return self.fc(torch.cat([m, p], dim=-1))
 
 
@@ -53,7 +58,7 @@ class MlpFusion(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(2 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
 
-    def forward(self, m: Tensor, p: Tensor) -> Tensor:
+    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
         return self.mlp(torch.cat([m, p], dim=-1))
 
 
@@ -64,21 +69,24 @@ class GatingFusion(nn.Module):
         super().__init__()
         self.gate = nn.Linear(2 * d, d)
 
-    def forward(self, m: Tensor, p: Tensor) -> Tensor:
+    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
         gate = torch.sigmoid(self.gate(torch.cat([m, p], dim=-1)))
         return gate * m + (1 - gate) * p
 
 
 class AttentionFusion(nn.Module):
-    """M attends to P and P to M, each keeping its own token as a residual; the two are averaged."""
+    """M attends to P and P to M, each keeping its own token as a residual; the two are averaged.
+
+    The CLS tokens attend to all of the other stream's tokens: among one key the weight would always be 1.
+    """
 
     def __init__(self, d: int, heads: int) -> None:
         super().__init__()
         self.m_from_p = Attention(d, heads)
         self.p_from_m = Attention(d, heads)
 
-    def forward(self, m: Tensor, p: Tensor) -> Tensor:
-        return 0.5 * (m + self.m_from_p(m, p, p) + p + self.p_from_m(p, m, m))
+    def forward(self, m: Tensor, p: Tensor, m_keys: Tensor, p_keys: Tensor) -> Tensor:
+        return 0.5 * (m + self.m_from_p(m, p_keys, p_keys) + p + self.p_from_m(p, m_keys, m_keys))
 
 
 TOKEN_FUSIONS = {
@@ -106,8 +114,8 @@ class TwoStreamEncoder(nn.Module):
         self.grid = self.m_encoder.grid
 
     def forward(self, m: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        m_cls, m_patches = self.m_encoder(m)
-        p_cls, p_patches = self.p_encoder(p)
-        cls = self.cls_fusion(m_cls[:, None], p_cls[:, None])[:, 0]  # [B, D]
-        patches = self.patch_fusion(m_patches, p_patches)  # [B, N, D]
+        m_all, p_all = self.m_encoder(m), self.p_encoder(p)  # [B, 1 + N, D]
+        m_patches, p_patches = m_all[:, 1:], p_all[:, 1:]
+        cls = self.cls_fusion(m_all[:, :1], p_all[:, :1], m_all, p_all)[:, 0]  # [B, D]
+        patches = self.patch_fusion(m_patches, p_patches, m_patches, p_patches)  # [B, N, D]
         return cls, patches.transpose(1, 2).unflatten(2, self.grid)

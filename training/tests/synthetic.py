@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def write_demos(folder: Path, episodes: int = 4, steps: int = 30, size: int = 96
         entries.append(
             {"index": e, "seed": 100000 + e, "steps": length, "return": 10, "success": True, "dir": at.name}
         )
-    meta = {
+    meta: dict[str, Any] = {
         "format": "saccade-demos",
         "version": 1,
         "task": "pick_lift",
@@ -50,7 +51,7 @@ def write_demos(folder: Path, episodes: int = 4, steps: int = 30, size: int = 96
         "seed": 100000,
         "generator": "synthetic",
         "episodes": entries,
-        "failed": {"count": 0, "seeds": []},
+        "failed": [],
     }
     (folder / "demos.json").write_text(json.dumps(meta))
     return folder
