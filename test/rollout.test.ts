@@ -1,10 +1,10 @@
 /** The rollout command from end to end: the built program, real graphs, the real simulator. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ROBOT, saccade, temporaryFolder } from './support/cli.js';
+import { ROBOT, ROOT, saccade, temporaryFolder } from './support/cli.js';
 import { TEST_JOINTS, writeBundle } from './support/onnx.js';
 
 const tmp = temporaryFolder();
@@ -219,9 +219,7 @@ describe('SIGINT', () => {
 });
 
 describe('start', () => {
-  const shipped = join(ROBOT, '../../../models/pick_lift/policy.yaml');
-
-  it.skipIf(!existsSync(shipped))('reports, writes an animation, and names every file; twice', async () => {
+  it('reports, writes an animation, and names every file; twice', async () => {
     for (const folder of ['out/run-1', 'out/run-2']) {
       const { code, stdout, stderr } = await saccade(['start', '--episodes', '1'], { cwd: tmp });
       expect(code, stderr).toBe(0);
@@ -237,5 +235,30 @@ describe('start', () => {
         delay: 50,
       });
     }
+  });
+});
+
+describe('the shipped policy', () => {
+  const shipped = [
+    '--policy',
+    join(ROOT, 'models/pick_lift'),
+    '--robot',
+    ROBOT,
+    '--task',
+    'pick_lift',
+    '--json',
+  ];
+  const successRate = async (...more: string[]) => {
+    const { code, stdout, stderr } = await saccade(['rollout', ...shipped, '--seed', '300000', ...more]);
+    expect(code, stderr).toBe(0);
+    return summary.parse(JSON.parse(stdout)).success_rate;
+  };
+
+  it('picks up the cube', async () => {
+    expect(await successRate('--episodes', '8')).toBeGreaterThanOrEqual(7 / 8);
+  });
+
+  it('needs its eyes', async () => {
+    expect(await successRate('--episodes', '4', '--control', 'blank-cameras')).toBeLessThanOrEqual(1 / 4);
   });
 });

@@ -45,7 +45,7 @@ export class Scene {
     return new Scene(this.mj, this.model, new this.mj.MjData(this.model), true);
   }
 
-  /** Index of a named body, geom, site, joint, camera or actuator. @throws Error when there is none. */
+  /** Index of a named body, geom, site, joint, camera or actuator. @throws UserError when there is none. */
   id(type: 'body' | 'geom' | 'site' | 'joint' | 'camera' | 'actuator', name: string): number {
     const index = this.mj.mj_name2id(this.model, this.mj.mjtObj[OBJECT_TYPES[type]].value, name);
     if (index < 0) throw new UserError(`the scene has no ${type} named '${name}'`);

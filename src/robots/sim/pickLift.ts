@@ -24,7 +24,6 @@ export class PickLift {
   readonly #fingers: readonly [number, number];
   readonly #table: number;
   #heldSince: number | undefined;
-  #colour: [number, number, number] = [1, 0, 0];
 
   constructor(scene: Scene, spec: TaskSpec) {
     this.#scene = scene;
@@ -56,12 +55,12 @@ export class PickLift {
     data.qpos.set([x, y, this.#cubeHalf, Math.cos(yaw / 2), 0, 0, Math.sin(yaw / 2)], this.#cubeQpos);
 
     const paint = new Random(seed, 'paint');
-    this.#colour = hsv(
+    const colour = hsv(
       paint.uniform(...r.cube_hue),
       paint.uniform(...r.cube_saturation),
       paint.uniform(...r.cube_value),
     );
-    renderer.setTexture(this.#cubeGeom, paintedCube(this.#colour, this.#cubeHalf));
+    renderer.setTexture(this.#cubeGeom, paintedCube(colour, this.#cubeHalf));
 
     const light = new Random(seed, 'light');
     const [azimuth, elevation] = [
