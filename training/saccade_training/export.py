@@ -235,7 +235,14 @@ def export(run: Run, out: Path, name: str | None = None) -> dict[str, Any]:
 
 
 def to_yaml(written: dict[str, Any]) -> str:
-    return yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(written, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes a value that occurs twice twice: an alias would be one more thing to read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def write_manifest(bundle: Path, text: str) -> None:

@@ -21,10 +21,11 @@ from .export import to_yaml, write_manifest
 
 
 def key_of(run: dict[str, Any]) -> str:
-    """ensemble-m0.01, receding-steps10, latest; a control run's name goes in front."""
+    """ensemble-m0.01-seeds-1-200, latest-seeds-1-200; a control run's name goes in front."""
     strategy = run["strategy"]
     parts = [strategy["name"], *(f"{k}{v}" for k, v in strategy.items() if k != "name")]
-    return "-".join([*([run["control"]] if run["control"] else []), *parts])
+    seeds = ["seeds", str(run["seed"]), str(run["seed"] + run["episodes"] - 1)]
+    return "-".join([*([run["control"]] if run["control"] else []), *parts, *seeds])
 
 
 def record(bundle: Path, summary: dict[str, Any], select: bool) -> str:

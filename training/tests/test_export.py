@@ -239,6 +239,7 @@ def summary(bundle: Path, strategy: dict[str, Any], **run: Any) -> dict[str, Any
             "graph_sha256": read(bundle)["graph"]["sha256"],
             "control": None,
             "seed": 1,
+            "episodes": 200,
             **run,
         },
     }
@@ -255,7 +256,7 @@ def record(bundle: Path, content: object, *options: str) -> int:
     return record_main([f"--bundle={bundle}", f"--summary={path}", *options])
 
 
-def test_measurements_are_recorded_by_strategy_and_one_is_selected(measured: Path) -> None:
+def test_measurements_are_recorded_by_strategy_and_seeds_and_one_is_selected(measured: Path) -> None:
     before = read(measured)
     receding = summary(measured, {"name": "receding", "steps": 10})
     assert record(measured, summary(measured, {"name": "ensemble", "m": 0.01})) == 0
@@ -263,9 +264,14 @@ def test_measurements_are_recorded_by_strategy_and_one_is_selected(measured: Pat
     assert record(measured, summary(measured, {"name": "latest"}, control="blank-cameras")) == 0
     after = read(measured)
     found = after["provenance"].pop("measured")
-    assert list(found) == ["ensemble-m0.01", "receding-steps10", "blank-cameras-latest"]
+    assert list(found) == [
+        "ensemble-m0.01-seeds-1-200",
+        "receding-steps10-seeds-1-200",
+        "blank-cameras-latest-seeds-1-200",
+    ]
     del receding["results"]
-    assert found["receding-steps10"] == receding
+    assert found["receding-steps10-seeds-1-200"] == receding
+    assert "*id" not in (measured / "policy.yaml").read_text()
     assert after.pop("strategy") == {"name": "receding", "steps": 10}
     del before["strategy"]
     assert after == before
