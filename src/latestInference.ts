@@ -13,6 +13,12 @@ export interface Inferrer {
   infer(observation: Observation, options?: InferOptions): Promise<Inference>;
 }
 
+/** An inference, and the wall time from the observation handed over to the chunk received, ms. */
+export interface Arrival {
+  readonly inference: Inference;
+  readonly latencyMs: number;
+}
+
 /** Where chunks go, and who says whether another is wanted: a `Strategy`. */
 export interface ChunkSink {
   wantsInference(time: number): boolean;
@@ -35,7 +41,7 @@ export class LatestInference {
   failure: string | undefined;
   #running: Promise<void> | undefined;
   #waiting: Observation | undefined;
-  #newest: Inference | undefined;
+  #newest: Arrival | undefined;
 
   /** @param views fetched with every inference */
   constructor(
@@ -65,7 +71,7 @@ export class LatestInference {
   }
 
   /** The newest inference that has arrived since the last call. */
-  takeNewest(): Inference | undefined {
+  takeNewest(): Arrival | undefined {
     const newest = this.#newest;
     this.#newest = undefined;
     return newest;
@@ -87,11 +93,12 @@ export class LatestInference {
     const began = performance.now();
     try {
       const inference = await this.policy.infer(observation, this.views && { views: this.views });
-      this.latencyMs.push(performance.now() - began);
+      const latencyMs = performance.now() - began;
+      this.latencyMs.push(latencyMs);
       this.runMs.push(inference.runMs);
       this.totalRunMs += inference.runMs;
       this.sink.add(inference.chunk);
-      this.#newest = inference;
+      this.#newest = { inference, latencyMs };
     } catch (error) {
       this.failure = `inference failed: ${error instanceof Error ? error.message : String(error)}`;
     }

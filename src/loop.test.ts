@@ -10,9 +10,10 @@ import {
 import { EmergencyStop } from './act/safety.js';
 import { createStrategy } from './act/strategy.js';
 import type { StrategySpec } from './contract/strategy.js';
-import { type EpisodeOptions, runEpisode, type Tick } from './loop.js';
+import { type EpisodeOptions, runEpisode } from './loop.js';
 import type { Observation } from './observe/observation.js';
 import { Resizer } from './observe/resize.js';
+import type { Tick } from './tap.js';
 
 const K = 8;
 const A = FAKE_CONTRACT.joints.length;

@@ -15,38 +15,13 @@ import type { Strategy } from './act/strategy.js';
 import type { EpisodeRecord, StopReason } from './episode/episode.js';
 import { percentiles } from './episode/statistics.js';
 import { type ContractMatch, matchContract } from './infer/match.js';
-import { type Inference, type Inferrer, LatestInference } from './latestInference.js';
-import type { Observation } from './observe/observation.js';
+import { type Inferrer, LatestInference } from './latestInference.js';
 import { describe, Observer } from './observe/observer.js';
-import type { JointCommand, Outcome, Robot } from './robots/robot.js';
+import type { Outcome, Robot } from './robots/robot.js';
+import type { Tap } from './tap.js';
 
 /** A robot that has not sent a fresh sample of everything this long (s) after its reset is given up. */
 const SENSORS_TIMEOUT_S = 5;
-
-/** What happened on one tick. Nothing in it is changed or used again, but do not write to it. */
-export interface Tick {
-  /** 0 on the first tick of the episode; numbers are missing where ticks were. */
-  readonly index: number;
-  /** s, robot clock. */
-  readonly time: number;
-  /** Absent when sensors were stale. */
-  readonly observation?: Observation;
-  /** The inference that arrived since the tick before, if any. */
-  readonly inference?: Inference;
-  /** What the policy wanted, bundle joint order; absent when it wanted nothing or was not asked. */
-  readonly action?: Float32Array;
-  /** What the robot was sent. */
-  readonly command: JointCommand;
-  /** The reward after it was executed. */
-  readonly reward: number;
-}
-
-/** Looks on, for recording and pictures. Must return at once and not throw. */
-export interface Tap {
-  /** Views to fetch with every inference. */
-  readonly views?: readonly string[];
-  onTick(tick: Tick): void;
-}
 
 export interface EpisodeOptions {
   readonly robot: Robot;
@@ -265,18 +240,20 @@ class Episode {
     this.#steps++;
     this.#return += reward;
     this.#highest = Math.max(this.#highest, reward);
-    const inference = this.#inferences.takeNewest();
+    const arrived = this.#inferences.takeNewest();
     tap?.onTick({
       index: n,
       time,
       ...(sighting.kind === 'ok' && { observation: sighting.observation }),
-      ...(inference && { inference }),
+      ...arrived,
       ...(acts && { action: this.#action.slice() }),
       command,
+      interventions: this.#safety.interventions,
       reward,
     });
     const waitedMs = clock.lockstep ? this.#inferences.totalRunMs - runMsBefore : 0;
     this.#overheadMs.push(decided - began - waitedMs + (performance.now() - executed));
+    if (clock.lockstep) await tap?.settled?.();
 
     if (failure !== undefined) return { stop: 'aborted', reason: failure };
     if (this.#safety.fault !== undefined) return { stop: 'aborted', reason: this.#safety.fault };

@@ -50,6 +50,9 @@ interface Joint {
   target: number;
 }
 
+/** Shared by the many ticks on which nothing happens. */
+const NONE: readonly Intervention[] = [];
+
 export class Safety {
   readonly #joints: readonly Joint[];
   readonly #rampInS: number;
@@ -58,6 +61,7 @@ export class Safety {
   #fault: string | undefined;
   #rampStart = 0;
   #stopped = false;
+  #interventions: readonly Intervention[] = NONE;
   // What happened on the tick under way, so that a kind counts once however many joints meet it.
   #position = false;
   #velocity = false;
@@ -85,6 +89,11 @@ export class Safety {
     return { ...this.#counts };
   }
 
+  /** What was done to the newest command. */
+  get interventions(): readonly Intervention[] {
+    return this.#interventions;
+  }
+
   /** Why the robot must not go on, once set until the next `begin`; every command is then a hold. */
   get fault(): string | undefined {
     return this.#fault;
@@ -102,6 +111,7 @@ export class Safety {
    */
   begin(measured: Float32Array, time: number): void {
     this.#counts = noInterventions();
+    this.#interventions = NONE;
     this.#fault = undefined;
     this.#rampStart = time;
     this.#stopped = false;
@@ -123,11 +133,12 @@ export class Safety {
    * moves nothing: it latches `fault`, and this command and all after it hold.
    */
   limit(action: Float32Array, time: number, out: Float32Array): void {
+    this.#interventions = NONE;
     if (this.#held(time, out)) return;
     for (let j = 0; j < this.#joints.length; j++) {
       if (!Number.isFinite(action[j])) {
         this.#fault = `the policy's action for joint ${this.#joints[j].spec.name} is ${action[j]}`;
-        this.#counts.non_finite++;
+        this.#count('non_finite');
         this.#brake(out);
         return;
       }
@@ -135,29 +146,36 @@ export class Safety {
     const ramp = this.#rampInS > 0 ? Math.min(1, Math.max(0, (time - this.#rampStart) / this.#rampInS)) : 1;
     this.#position = this.#velocity = this.#acceleration = this.#ramp = false;
     for (let j = 0; j < this.#joints.length; j++) out[j] = this.#approach(this.#joints[j], action[j], ramp);
-    if (this.#position) this.#counts.position_limit++;
-    if (this.#velocity) this.#counts.velocity_limit++;
-    if (this.#acceleration) this.#counts.acceleration_limit++;
-    if (this.#ramp) this.#counts.ramp_in++;
+    if (this.#position) this.#count('position_limit');
+    if (this.#velocity) this.#count('velocity_limit');
+    if (this.#acceleration) this.#count('acceleration_limit');
+    if (this.#ramp) this.#count('ramp_in');
   }
 
   /** The command for the tick at `time` when there is nothing to follow: brake, then stand. */
   hold(why: Extract<Intervention, 'hold_stale' | 'hold_no_action'>, time: number, out: Float32Array): void {
+    this.#interventions = NONE;
     if (this.#held(time, out)) return;
-    this.#counts[why]++;
+    this.#count(why);
     this.#brake(out);
   }
 
   /** A braking command after the episode's end: nobody intervened, so nothing is counted. */
   settle(out: Float32Array): void {
+    this.#interventions = NONE;
     this.#brake(out);
+  }
+
+  #count(kind: Intervention): void {
+    this.#counts[kind]++;
+    this.#interventions = [...this.#interventions, kind];
   }
 
   /** Holds, and says so, while a fault or the emergency stop is latched. */
   #held(time: number, out: Float32Array): boolean {
     if (this.#emergencyStop.engaged) {
       this.#stopped = true;
-      this.#counts.emergency_stop++;
+      this.#count('emergency_stop');
       this.#brake(out);
       return true;
     }

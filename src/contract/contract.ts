@@ -15,6 +15,8 @@ export interface CameraSpec {
   readonly height: number;
   /** An image older than this (s) is stale: the robot holds. */
   readonly maxAgeS: number;
+  /** Where its images are published and recorded: sensor_msgs/Image, or CompressedImage on it or on `<topic>/compressed`. */
+  readonly topic: string;
 }
 
 /** Limits are in rad, rad/s, rad/s² (m, m/s, m/s² for prismatic joints). */
@@ -33,6 +35,19 @@ export interface SafetySpec {
   readonly jointsMaxAgeS: number;
 }
 
+/** What carries joint position targets to the robot's controllers. */
+export const COMMAND_TYPES = [
+  'sensor_msgs/msg/JointState',
+  'trajectory_msgs/msg/JointTrajectory',
+  'std_msgs/msg/Float64MultiArray',
+] as const;
+export type CommandType = (typeof COMMAND_TYPES)[number];
+
+export interface CommandSpec {
+  readonly topic: string;
+  readonly type: CommandType;
+}
+
 /** The embedded simulator as this robot's body. Paths are absolute after loading. */
 export interface SimSpec {
   /** MJCF file. */
@@ -48,7 +63,12 @@ export interface RobotContract {
   readonly rateHz: number;
   readonly joints: readonly JointSpec[];
   readonly cameras: readonly CameraSpec[];
+  /** Measured joints: sensor_msgs/JointState, joints found by name. */
+  readonly jointStates: { readonly topic: string };
+  readonly command: CommandSpec;
+  /** Staged reward: std_msgs/Float32. */
+  readonly reward: { readonly topic: string };
   readonly safety: SafetySpec;
-  /** The adapter: exactly one of these is present. */
+  /** The embedded simulator; absent for a real robot. */
   readonly sim?: SimSpec;
 }

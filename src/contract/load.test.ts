@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { loadContract } from './load.js';
+import { loadContract, parseContract } from './load.js';
 
 const SIM_ARM = fileURLToPath(new URL('../../config/robots/sim_arm.yaml', import.meta.url));
 const dir = mkdtempSync(path.join(tmpdir(), 'saccade-contract-'));
@@ -53,7 +53,19 @@ describe('loadContract', () => {
         { name: 'pan', min: -1, max: 1, velocity: 2, acceleration: 3 },
         { name: 'lift', min: 0, max: 0.5, velocity: 4, acceleration: 5 },
       ],
-      cameras: [{ name: 'eye', role: 'wrist_detail', width: 64, height: 48, maxAgeS: 0.1 }],
+      cameras: [
+        {
+          name: 'eye',
+          role: 'wrist_detail',
+          width: 64,
+          height: 48,
+          maxAgeS: 0.1,
+          topic: '/eye/image_raw',
+        },
+      ],
+      jointStates: { topic: '/joint_states' },
+      command: { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' },
+      reward: { topic: '/reward' },
       safety: { rampInS: 0.5, jointsMaxAgeS: 0.2 },
     });
   });
@@ -72,6 +84,11 @@ describe('loadContract', () => {
     ['velocity: 4', 'velocity: .nan', '6: joints[1].velocity is NaN; it must be a finite number'],
     ['acceleration: 5', 'accel: 5', '6: joints[1].acceleration is missing; it must be a finite number'],
     ['max_age_s', 'max_age', '8: cameras[0].max_age_s is missing; it must be a finite number'],
+    [
+      'max_age_s: 0.1',
+      'max_age_s: 0.1, topic: eye',
+      '8: cameras[0].topic is "eye"; it must be a full topic name such as /camera/image_raw',
+    ],
     [
       'ramp_in_s: 0.5',
       'ramp_in_s: 0.5, off: true',
@@ -100,5 +117,20 @@ describe('config/robots/sim_arm.yaml', () => {
     const actuators = [...scene.matchAll(/<position name="(\w+)"/g)].map(([, name]) => name);
     expect(joints.map(({ name }) => name)).toEqual(actuators);
     for (const { name } of cameras) expect(scene).toContain(`<camera name="${name}"`);
+  });
+});
+
+describe('parseContract', () => {
+  it('reads a recorded contract whose scene is not on this machine, and its topics', () => {
+    const text = `${VALID.replace('scene.xml', 'gone.xml')}joint_states: { topic: /arm/joints }
+command: { topic: /arm/trajectory, type: trajectory_msgs/msg/JointTrajectory }
+`;
+    expect(parseContract('/elsewhere/robot.yaml', text)).toMatchObject({
+      file: '/elsewhere/robot.yaml',
+      text,
+      sim: { scene: '/elsewhere/gone.xml' },
+      jointStates: { topic: '/arm/joints' },
+      command: { topic: '/arm/trajectory', type: 'trajectory_msgs/msg/JointTrajectory' },
+    });
   });
 });

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { RobotContract } from '../contract/contract.js';
+import type { CameraRole, RobotContract } from '../contract/contract.js';
 import { UserError } from '../errors.js';
 import type { PolicyBundle } from './bundle.js';
 import { matchContract } from './match.js';
 
 const joint = (name: string) => ({ name, min: -1, max: 1, velocity: 1, acceleration: 1 });
-const size = { width: 640, height: 480, maxAgeS: 0.1 };
+const camera = (name: string, role: CameraRole) =>
+  ({ name, role, width: 640, height: 480, maxAgeS: 0.1, topic: `/${name}` }) as const;
 
 const robot: RobotContract = {
   file: '/robots/arm.yaml',
@@ -14,14 +15,17 @@ const robot: RobotContract = {
   rateHz: 20,
   joints: ['pan', 'lift', 'grip'].map(joint),
   cameras: [
-    { name: 'spare', role: 'global_overview', ...size },
-    { name: 'head', role: 'global_overview', ...size },
-    { name: 'wrist', role: 'wrist_detail', ...size },
+    camera('spare', 'global_overview'),
+    camera('head', 'global_overview'),
+    camera('wrist', 'wrist_detail'),
   ],
+  jointStates: { topic: '/joint_states' },
+  command: { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' },
+  reward: { topic: '/reward' },
   safety: { rampInS: 0, jointsMaxAgeS: 1 },
 };
 
-const camera = { width: 96, height: 96, inputs: { current: 'c' } };
+const seen = { width: 96, height: 96, inputs: { current: 'c' } };
 const policy: PolicyBundle = {
   dir: '/policies/p',
   manifestFile: '/policies/p/policy.yaml',
@@ -30,8 +34,8 @@ const policy: PolicyBundle = {
   task: 't',
   rateHz: 20,
   cameras: [
-    { name: 'wrist', role: 'wrist_detail', ...camera },
-    { name: 'head', role: 'global_overview', ...camera },
+    { name: 'wrist', role: 'wrist_detail', ...seen },
+    { name: 'head', role: 'global_overview', ...seen },
   ],
   joints: ['grip', 'pan', 'lift'],
   state: { input: 'state' },
@@ -58,12 +62,12 @@ describe('matchContract', () => {
     [
       'the policy (cameras) needs camera top, the robot (cameras) has spare, head, wrist',
       {},
-      { cameras: [{ name: 'top', role: 'global_overview', ...camera }] },
+      { cameras: [{ name: 'top', role: 'global_overview', ...seen }] },
     ],
     [
       'camera head has role global_overview in the robot and wrist_context in the policy',
       {},
-      { cameras: [{ name: 'head', role: 'wrist_context', ...camera }] },
+      { cameras: [{ name: 'head', role: 'wrist_context', ...seen }] },
     ],
   ];
   it.each(refused)('refuses, naming both sides: %s', (what, contract, bundle) => {

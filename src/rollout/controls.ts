@@ -2,9 +2,9 @@
 import { map } from 'rxjs';
 import type { PolicyBundle } from '../infer/bundle.js';
 import type { Inference, Inferrer } from '../latestInference.js';
-import type { Tap, Tick } from '../loop.js';
 import type { Observation } from '../observe/observation.js';
 import type { Robot } from '../robots/robot.js';
+import type { Tap, Tick } from '../tap.js';
 
 /** The robot, blind: every frame arrives, on time and black. */
 export function blankCameras(robot: Robot): Robot {

@@ -1,8 +1,8 @@
 /** An episode as an animation: camera views and a flow view, as the policy sees them, tick by tick. */
 import type { PolicyBundle } from '../infer/bundle.js';
 import type { View } from '../latestInference.js';
-import type { Tap, Tick } from '../loop.js';
 import { Animation, type Panel } from '../report/animation.js';
+import type { Tap, Tick } from '../tap.js';
 
 export class Film implements Tap {
   readonly views: readonly string[];

@@ -1,0 +1,85 @@
+/** The ROS 2 messages Saccade reads and writes, as plain values: field names are ROS's own. */
+
+export interface Time {
+  readonly sec: number;
+  readonly nanosec: number;
+}
+
+export interface Header {
+  readonly stamp: Time;
+  readonly frame_id: string;
+}
+
+/** Pixels row by row, `step` bytes a row. */
+export interface Image {
+  readonly header: Header;
+  readonly height: number;
+  readonly width: number;
+  readonly encoding: string;
+  readonly is_bigendian: number;
+  readonly step: number;
+  readonly data: Uint8Array;
+}
+
+/** `format` names the codec, as image_transport writes it: `jpeg`, `png`, `rgb8; jpeg compressed bgr8`. */
+export interface CompressedImage {
+  readonly header: Header;
+  readonly format: string;
+  readonly data: Uint8Array;
+}
+
+export interface JointStateMessage {
+  readonly header: Header;
+  readonly name: readonly string[];
+  readonly position: Float64Array;
+  readonly velocity: Float64Array;
+  readonly effort: Float64Array;
+}
+
+export interface JointTrajectoryPoint {
+  readonly positions: Float64Array;
+  readonly velocities: Float64Array;
+  readonly accelerations: Float64Array;
+  readonly effort: Float64Array;
+  readonly time_from_start: Time;
+}
+
+export interface JointTrajectory {
+  readonly header: Header;
+  readonly joint_names: readonly string[];
+  readonly points: readonly JointTrajectoryPoint[];
+}
+
+export interface Float64MultiArray {
+  readonly layout: {
+    readonly dim: readonly { readonly label: string; readonly size: number; readonly stride: number }[];
+    readonly data_offset: number;
+  };
+  readonly data: Float64Array;
+}
+
+export interface DiagnosticArray {
+  readonly header: Header;
+  readonly status: readonly {
+    /** 0 OK, 1 WARN, 2 ERROR, 3 STALE. */
+    readonly level: number;
+    readonly name: string;
+    readonly message: string;
+    readonly hardware_id: string;
+    readonly values: readonly { readonly key: string; readonly value: string }[];
+  }[];
+}
+
+/** By full type name. */
+export interface Messages {
+  'sensor_msgs/msg/Image': Image;
+  'sensor_msgs/msg/CompressedImage': CompressedImage;
+  'sensor_msgs/msg/JointState': JointStateMessage;
+  'trajectory_msgs/msg/JointTrajectory': JointTrajectory;
+  'std_msgs/msg/Float64MultiArray': Float64MultiArray;
+  'std_msgs/msg/Float32': { readonly data: number };
+  'std_msgs/msg/Bool': { readonly data: boolean };
+  'std_msgs/msg/String': { readonly data: string };
+  'diagnostic_msgs/msg/DiagnosticArray': DiagnosticArray;
+}
+export type MessageType = keyof Messages;
