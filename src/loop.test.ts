@@ -8,11 +8,12 @@ import {
   settled,
 } from '../test/support/fakeRobot.js';
 import { EmergencyStop } from './act/safety.js';
-import { createStrategy } from './act/strategy.js';
+import { createStrategy, type Strategy } from './act/strategy.js';
 import type { StrategySpec } from './contract/strategy.js';
 import { type EpisodeOptions, runEpisode } from './loop.js';
 import type { Observation } from './observe/observation.js';
 import { Resizer } from './observe/resize.js';
+import { EpisodeAborted } from './robots/robot.js';
 import type { Tick } from './tap.js';
 
 const K = 8;
@@ -447,5 +448,135 @@ describe('runEpisode on a clock that does not wait', () => {
     await answer();
     await episode;
     expect(over).toBe(true);
+  });
+});
+
+describe('runEpisode on a robot whose controllers follow trajectories', () => {
+  const swing = (time: number) =>
+    Float32Array.from({ length: K * A }, (_, i) => {
+      const at = time + Math.floor(i / A) * DT;
+      return i % A === 0 ? 0.02 + 0.001 * Math.sin(3 * at) : 0.2 * Math.sin(2 * at + (i % A));
+    });
+
+  it('sends with every command the ones it would send next if nothing new came', async () => {
+    for (const lost of [3, 12, 20]) {
+      // From some tick on, nothing comes of the policy any more.
+      const { robot, run } = setup(({ time }, query) => swing(query < lost ? time : 1e6));
+      Object.assign(robot, { wantsHorizon: true });
+      const strategy = createStrategy({ name: 'ensemble', m: 0.01 }, SHAPE);
+      const deaf: Strategy = {
+        spec: strategy.spec,
+        reset: () => strategy.reset(),
+        wantsInference: () => true,
+        actionAt: (time, out) => strategy.actionAt(time, out),
+        add: (chunk) => {
+          if (chunk.time < (lost - 0.5) * DT) strategy.add(chunk);
+        },
+      };
+      await run({ strategy: deaf, timeLimitS: 2 });
+      const commands = robot.commands.map(({ positions }) => positions);
+      const horizon = robot.commands[lost]?.horizon;
+      expect(horizon?.dt).toBe(DT);
+      expect(horizon?.positions.length).toBeGreaterThan(4);
+      expect(horizon?.positions).toEqual(
+        commands.slice(lost + 1, lost + 1 + (horizon?.positions.length ?? 0)),
+      );
+    }
+  });
+
+  it('has none for a robot that wants none, unless somebody looks on', async () => {
+    const { robot, run } = setup(react);
+    await run({ timeLimitS: 0.5 });
+    expect(robot.commands.every(({ horizon }) => horizon === undefined)).toBe(true);
+    await run({ timeLimitS: 0.5, wantsHorizon: () => robot.commands.length >= 5 });
+    expect(robot.commands.map(({ horizon }) => horizon !== undefined)).toEqual(
+      robot.commands.map((_, n) => n >= 5),
+    );
+  });
+
+  it('lets the arm come to rest by the last horizon', async () => {
+    const { robot, run } = setup(({ time }) => swing(time));
+    Object.assign(robot, { wantsHorizon: true });
+    await run({ timeLimitS: 0.6 });
+    expect(robot.commands.at(-1)?.horizon?.positions).toEqual([]);
+  });
+});
+
+describe('runEpisode when the clock fails', () => {
+  it('gives the episode up, brings the arm to rest, and can run the next', async () => {
+    const { robot, run } = setup(({ time }) =>
+      Float32Array.from({ length: K * A }, (_, i) =>
+        i % A === 0 ? 0.02 : 0.5 * (time + Math.floor(i / A) * DT),
+      ),
+    );
+    const { clock } = robot;
+    let failing = true;
+    const broken = {
+      ...clock,
+      lockstep: true,
+      get now() {
+        return clock.now;
+      },
+      sleepUntil: async (time: number) => {
+        await clock.sleepUntil(time);
+        if (failing && clock.now > 0.495) {
+          failing = false;
+          throw new EpisodeAborted('the clock was set back by 3.000 s');
+        }
+      },
+    };
+    Object.assign(robot, { clock: broken });
+    const { result } = await run({ timeLimitS: 2 });
+    expect(result).toMatchObject({ stop: 'aborted', reason: 'the clock was set back by 3.000 s', steps: 9 });
+    const [last, before] = [robot.commands.at(-1), robot.commands.at(-2)];
+    expect(last?.positions).toEqual(before?.positions);
+    expect((await run({ timeLimitS: 0.5 })).result.stop).toBe('timeout');
+  });
+
+  it('brakes by the wall clock when the robot’s stands still', async () => {
+    const { robot, run } = setup(({ time }) =>
+      Float32Array.from({ length: K * A }, (_, i) =>
+        i % A === 0 ? 0.02 : 2 * (time + Math.floor(i / A) * DT),
+      ),
+    );
+    const { clock } = robot;
+    const sleepUntil = async (time: number) => {
+      if (time > 0.42) throw new EpisodeAborted('nothing has come on /clock for 2.0 s');
+      await clock.sleepUntil(time);
+    };
+    const standing = {
+      lockstep: true,
+      get now() {
+        return clock.now;
+      },
+      sleepUntil,
+    };
+    Object.assign(robot, { clock: standing });
+    const began = performance.now();
+    const { result } = await run({ timeLimitS: 2 });
+    expect(result.reason).toBe('nothing has come on /clock for 2.0 s');
+    // As many control periods as it takes to brake, each its time.
+    const braking = robot.commands.length - 1 - result.steps;
+    expect(braking).toBeGreaterThan(0);
+    expect(performance.now() - began).toBeGreaterThan(braking * 1000 * DT * 0.9);
+  });
+});
+
+describe('runEpisode at another speed', () => {
+  it('plays chunks that much faster, within the limits', async () => {
+    const ramp = ({ time }: Observation) =>
+      Float32Array.from({ length: K * A }, (_, i) =>
+        i % A === 0 ? 0.02 : 0.1 * (time + Math.floor(i / A) * DT),
+      );
+    const spec: StrategySpec = { name: 'receding', steps: K };
+    const travelled = async (speed: number) => {
+      const { robot, run } = setup(ramp, { spec });
+      await run({ timeLimitS: 0.15, speedScale: () => speed });
+      const [first, last] = [robot.commands[0], robot.commands[2]];
+      return last.positions[0] - first.positions[0];
+    };
+    expect(await travelled(1)).toBeCloseTo(0.01, 5);
+    expect(await travelled(2)).toBeCloseTo(0.02, 5);
+    expect(await travelled(0.5)).toBeCloseTo(0.005, 5);
   });
 });

@@ -9,7 +9,10 @@
  * A robot that fails rejects `runEpisode`: no further episode could run. A policy that fails ends its
  * episode as `aborted`, and the run goes on.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
+import type { ActionChunk } from './act/chunk.js';
+import { HorizonPlanner } from './act/horizon.js';
 import { type EmergencyStop, Safety } from './act/safety.js';
 import type { Strategy } from './act/strategy.js';
 import type { EpisodeRecord, StopReason } from './episode/episode.js';
@@ -17,7 +20,7 @@ import { percentiles } from './episode/statistics.js';
 import { type ContractMatch, matchContract } from './infer/match.js';
 import { type Inferrer, LatestInference } from './latestInference.js';
 import { describe, Observer } from './observe/observer.js';
-import type { Outcome, Robot } from './robots/robot.js';
+import { EpisodeAborted, type JointCommand, type Outcome, type Robot } from './robots/robot.js';
 import type { Tap } from './tap.js';
 
 /** A robot that has not sent a fresh sample of everything this long (s) after its reset is given up. */
@@ -32,6 +35,13 @@ export interface EpisodeOptions {
   readonly timeLimitS: number;
   /** Holds the robot while engaged. */
   readonly emergencyStop?: EmergencyStop;
+  /**
+   * How fast chunks are played, times the rate they were trained at; asked whenever one arrives. 1 when absent.
+   * The joints' limits hold at any speed.
+   */
+  readonly speedScale?: () => number;
+  /** Whether commands are to have a horizon now, for somebody who looks on; a robot that wants one always gets it. */
+  readonly wantsHorizon?: () => boolean;
   /** Finishes the tick under way, then stops as `interrupted`. */
   readonly signal?: AbortSignal;
   readonly tap?: Tap;
@@ -65,6 +75,7 @@ class Episode {
   readonly #rateHz: number;
   readonly #observer: Observer;
   readonly #safety: Safety;
+  readonly #planner: HorizonPlanner;
   readonly #outcomes: Subscription;
   readonly #inferences: LatestInference;
   /** Contract indices of the policy's joints and cameras. */
@@ -91,12 +102,18 @@ class Episode {
     this.#match = match;
     this.#action = new Float32Array(joints.length);
     this.#limited = new Float32Array(joints.length);
-    this.#safety = new Safety(joints, {
+    const limits = {
       rateHz: contract.rateHz,
       rampInS: contract.safety.rampInS,
       ...(emergencyStop && { emergencyStop }),
-    });
-    this.#inferences = new LatestInference(policy, strategy, tap?.views);
+    };
+    this.#safety = new Safety(joints, limits);
+    this.#planner = new HorizonPlanner(joints, limits);
+    const sink = {
+      wantsInference: (time: number) => strategy.wantsInference(time),
+      add: (chunk: ActionChunk) => strategy.add(played(chunk, options.speedScale?.() ?? 1)),
+    };
+    this.#inferences = new LatestInference(policy, sink, tap?.views);
     this.#observer = new Observer(robot, {
       cameras: bundle.cameras.map(({ name, width, height }, index) => {
         const { maxAgeS } = contract.cameras[match.cameras[index]];
@@ -104,6 +121,7 @@ class Episode {
       }),
       joints: match.joints,
       jointsMaxAgeS: contract.safety.jointsMaxAgeS,
+      sync: contract.sync,
     });
     this.#outcomes = robot.outcomes.subscribe({
       next: (outcome) => {
@@ -121,8 +139,10 @@ class Episode {
     strategy.reset();
     await robot.reset({ seed });
     this.#start = robot.clock.now;
-    const { stop, reason } = this.#refusal() ?? (await this.#untilStop());
-    const durationS = robot.clock.now - this.#start;
+    const { stop, reason } = this.#refusal() ?? (await this.#untilStop().catch(givenUp));
+    // A clock that was set back cannot tell.
+    const elapsed = robot.clock.now - this.#start;
+    const durationS = stop === 'aborted' ? Math.max(elapsed, this.#steps / this.#rateHz) : elapsed;
     const wallS = (performance.now() - began) / 1000;
     await this.#comeToRest();
 
@@ -229,7 +249,7 @@ class Episode {
     if (clock.lockstep) await this.#inferences.idle();
     const { failure } = this.#inferences;
     const acts = this.#act(sighting.kind === 'ok', time);
-    const command = { time, positions: this.#toContract() };
+    const command = this.#command(time, acts ? strategy : undefined, n + 1);
 
     const decided = performance.now();
     robot.command(command);
@@ -282,9 +302,25 @@ class Episode {
     while (!this.#safety.atRest) {
       this.#safety.settle(this.#limited);
       const time = robot.clock.now;
-      robot.command({ time, positions: this.#toContract() });
-      await robot.clock.sleepUntil(time + 1 / this.#rateHz);
+      robot.command(this.#command(time, undefined, 0));
+      try {
+        await robot.clock.sleepUntil(time + 1 / this.#rateHz);
+      } catch (error) {
+        givenUp(error);
+        // A clock that was set back, or stands still, is of no use to an arm that must still be stopped.
+        await setTimeout(1000 / this.#rateHz);
+      }
     }
+  }
+
+  /** `#limited` as a command; `strategy` is what it follows, `next` the number of the tick after it. */
+  #command(time: number, strategy: Strategy | undefined, next: number): JointCommand {
+    const { robot, wantsHorizon } = this.#options;
+    const positions = this.#toContract(this.#limited);
+    if (!robot.wantsHorizon && !wantsHorizon?.()) return { time, positions };
+    const rows = this.#planner.plan(this.#safety, strategy, (k) => this.#start + (next + k) / this.#rateHz);
+    const horizon = { dt: 1 / this.#rateHz, positions: rows.map((row) => this.#toContract(row)) };
+    return { time, positions, horizon };
   }
 
   /** The measured pose in bundle joint order. */
@@ -293,13 +329,24 @@ class Episode {
     return Float32Array.from(this.#match.joints, (index) => positions[index]);
   }
 
-  /** `#limited` in contract joint order, newly made: the robot keeps it. */
-  #toContract(): Float32Array {
+  /** Bundle to contract joint order, newly made: the robot keeps it. */
+  #toContract(limited: Float32Array): Float32Array {
     const { joints } = this.#match;
     const positions = new Float32Array(joints.length);
-    for (let j = 0; j < joints.length; j++) positions[joints[j]] = this.#limited[j];
+    for (let j = 0; j < joints.length; j++) positions[joints[j]] = limited[j];
     return positions;
   }
+}
+
+/** @throws what is not about this episode alone */
+function givenUp(error: unknown): Stop {
+  if (error instanceof EpisodeAborted) return { stop: 'aborted', reason: error.message };
+  throw error;
+}
+
+/** A chunk whose rows come `speed` times as fast one after the other. */
+function played(chunk: ActionChunk, speed: number): ActionChunk {
+  return speed === 1 ? chunk : { ...chunk, dt: chunk.dt / speed };
 }
 
 function round(value: number, scale: number): number {

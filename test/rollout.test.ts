@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { openEpisode } from '../src/record/openEpisode.js';
 import { ROBOT, ROOT, saccade, temporaryFolder } from './support/cli.js';
 import { TEST_JOINTS, writeBundle } from './support/onnx.js';
 
@@ -49,6 +50,7 @@ const result = z.strictObject({
   reason: z.string().optional(),
   safety,
   max_camera_skew_s: z.number(),
+  bag: z.string().optional(),
   wall: z.strictObject({
     seconds: z.number(),
     latency_ms: percentiles,
@@ -75,6 +77,7 @@ const summary = z.strictObject({
   run: z.strictObject({
     saccade: z.string(),
     robot: z.string(),
+    contract_sha256: z.string().regex(/^[0-9a-f]{64}$/),
     policy: z.string(),
     graph_sha256: z.string().regex(/^[0-9a-f]{64}$/),
     task: z.string(),
@@ -83,7 +86,9 @@ const summary = z.strictObject({
     control: z.string().nullable(),
     seed: ticks,
     episodes: ticks,
+    shard: z.strictObject({ index: ticks, count: ticks }).nullable(),
     time_limit_s: z.number(),
+    max_reward: ticks,
   }),
 });
 
@@ -153,7 +158,68 @@ describe('rollout', () => {
   });
 
   it('leaves nothing beside its files', () => {
-    expect(readdirSync(one).sort()).toEqual(['results.jsonl', 'summary.json']);
+    expect(readdirSync(one).sort()).toEqual(['bags', 'results.jsonl', 'summary.json']);
+    expect(readdirSync(join(one, 'bags')).sort()).toEqual(
+      json.results.map(({ bag }) => bag?.slice('bags/'.length)),
+    );
+  });
+
+  it('records each episode: the bag holds what the results say', async () => {
+    for (const { bag: path, seed, steps } of json.results) {
+      const bag = await openEpisode(join(one, path as string));
+      const commands = new Map<number, Float32Array>();
+      for await (const event of bag.events(new Set(['command'])))
+        if (event.kind === 'command') commands.set(event.time, event.positions);
+      await bag.close();
+      expect(commands.size).toBe(steps);
+      expect([...commands.keys()]).toEqual(Array.from({ length: steps }, (_, n) => n / 20));
+      expect(bag.info).toMatchObject({
+        source: 'rollout',
+        seed,
+        lockstep: true,
+        policy: { name: 'moving', graphSha256: json.run.graph_sha256, provider: 'cpu' },
+      });
+      expect(bag.result).toMatchObject({ seed, steps, stop: 'timeout' });
+    }
+  });
+
+  it('deals its seeds to shards that come to the same together', async () => {
+    const parts: string[] = [];
+    for (const k of [1, 2]) {
+      const out = join(tmp, `shard${k}`);
+      const run = await saccade(
+        args(
+          moving,
+          '--episodes',
+          '4',
+          '--seed',
+          '7',
+          '--shard',
+          `${k}/2`,
+          '--out',
+          out,
+          '--no-record',
+          '--json',
+        ),
+      );
+      expect(run.code, run.stderr).toBe(0);
+      expect(summary.parse(JSON.parse(run.stdout)).run).toMatchObject({
+        seed: 7,
+        episodes: 4,
+        shard: { index: k, count: 2 },
+      });
+      expect(readdirSync(out).sort()).toEqual(['results.jsonl', 'summary.json']);
+      parts.push(...withoutWall(text(out, 'results.jsonl')).trimEnd().split('\n'));
+    }
+    const whole = withoutWall(text(one, 'results.jsonl')).replaceAll(/,"bag":"[^"]*"/g, '');
+    const bySeed = (line: string) => Number(JSON.parse(line).seed);
+    expect(`${parts.sort((a, b) => bySeed(a) - bySeed(b)).join('\n')}\n`).toBe(whole);
+  });
+
+  it('refuses more shards than episodes', async () => {
+    const run = await saccade(args(moving, '--episodes', '2', '--shard', '1/3'));
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain('--shard deals 2 episodes to 3 shards');
   });
 });
 
@@ -214,7 +280,17 @@ describe('SIGINT', () => {
     expect(results).toHaveLength(episodes + interrupted);
     expect(results.find(({ seed }) => seed === 1)?.stop).toBe('timeout');
     expect(lines(text(out, 'results.jsonl'))).toEqual(results);
-    expect(readdirSync(out).sort()).toEqual(['results.jsonl', 'summary.json']);
+    expect(readdirSync(out).sort()).toEqual(['bags', 'results.jsonl', 'summary.json']);
+    // What was under way was recorded to its last tick.
+    for (const { bag, steps, stop } of results) {
+      const recorded = await openEpisode(join(out, bag as string));
+      expect([recorded.damage, recorded.result?.steps, recorded.result?.stop]).toEqual([
+        undefined,
+        steps,
+        stop,
+      ]);
+      await recorded.close();
+    }
   });
 });
 
@@ -224,8 +300,9 @@ describe('start', () => {
       const { code, stdout, stderr } = await saccade(['start', '--episodes', '1'], { cwd: tmp });
       expect(code, stderr).toBe(0);
       expect(stdout).toContain('success rate');
-      for (const file of ['results.jsonl', 'summary.json', 'episode.webp'])
+      for (const file of ['report.html', 'results.jsonl', 'summary.json', 'episode.webp', 'bags'])
         expect(stdout).toContain(join(folder, file));
+      expect(text(tmp, folder, 'report.html')).toContain('<!doctype html>');
       const dir = join(tmp, folder);
       const [episode] = lines(text(dir, 'results.jsonl'));
       const { format, pages, delay } = await sharp(join(dir, 'episode.webp')).metadata();

@@ -111,6 +111,12 @@ export class ChunkHistory {
     slots[to] = slot;
   }
 
+  /** Its chunks, oldest observation first. */
+  *chunks(): Generator<ActionChunk> {
+    for (const { time, dt, actions } of this.#slots.slice(0, this.#count))
+      yield { time, dt, ...this.shape, actions };
+  }
+
   /** The newest chunk's row for `time` (see `rowAt`); −Infinity when there is no chunk. */
   newestIndexAt(time: number): number {
     if (this.#count === 0) return Number.NEGATIVE_INFINITY;

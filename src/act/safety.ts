@@ -166,6 +166,17 @@ export class Safety {
     this.#brake(out);
   }
 
+  /** Takes on the whole state of another of the same robot, to look ahead with. Its counts are not taken. */
+  copyFrom(other: Safety): void {
+    this.#fault = other.#fault;
+    this.#rampStart = other.#rampStart;
+    this.#stopped = other.#stopped;
+    for (let j = 0; j < this.#joints.length; j++) {
+      const { position, step, target } = other.#joints[j];
+      Object.assign(this.#joints[j], { position, step, target });
+    }
+  }
+
   #count(kind: Intervention): void {
     this.#counts[kind]++;
     this.#interventions = [...this.#interventions, kind];

@@ -1,22 +1,22 @@
-/** `saccade demos`: demonstrations by the scripted expert, for training (docs/demonstrations.md). */
-import { readdir } from 'node:fs/promises';
+/** `saccade demos`: demonstrations by the scripted expert, a bag each, for `saccade dataset export`. */
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
 import { loadContract } from '../contract/load.js';
 import { UserError } from '../errors.js';
 import { makeFolder } from '../folder.js';
-import { type EpisodeEntry, episodeDir, writeIndex } from '../record/demonstrations.js';
+import { IMAGE_FORMATS, type ImageFormat } from '../record/episode.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
+import { version } from '../version.js';
 import { workerUrl } from '../workers.js';
 import type { DemoDone, DemosSetup } from './demosWorker.js';
 import { INTERRUPTED, interruptible } from './interrupt.js';
 import { log } from './log.js';
-import { positiveInteger, seed } from './options.js';
+import { choice, positiveInteger, seed } from './options.js';
 import { packageRoot, tasksDir } from './paths.js';
 import { Progress } from './progress.js';
-import { version } from './version.js';
 
 interface DemosOptions {
   robot: string;
@@ -26,6 +26,7 @@ interface DemosOptions {
   workers: number;
   out: string;
   disturb: boolean;
+  images: ImageFormat;
   json?: boolean;
 }
 
@@ -40,13 +41,20 @@ export function demosCommand(): Command {
     .option('--robot <file>', 'robot contract', join(packageRoot, 'config/robots/sim_arm.yaml'))
     .option('--task <name>', 'task name or file', 'pick_lift')
     .option('--workers <n>', 'threads; the data does not depend on it', positiveInteger('--workers'), 2)
+    .option(
+      '--images <format>',
+      'images in the bags: raw (exact) or jpeg',
+      choice('--images', IMAGE_FORMATS),
+      'raw',
+    )
     .option('--no-disturb', 'no injected noise, knocks and slips: the expert as it is')
     .option('--json', 'print one JSON object')
     .action(record);
 }
 
 async function record(options: DemosOptions): Promise<void> {
-  const { robot, task, out, disturb } = options;
+  const { robot, task, out, disturb, images } = options;
+  const bags = join(out, 'bags');
   const contract = await loadContract(robot);
   // Opened once here, so that bad input is refused before anything is written.
   const probe = await SimRobot.create(contract, await loadTask(task, tasksDir));
@@ -54,35 +62,35 @@ async function record(options: DemosOptions): Promise<void> {
   await claim(out);
   const unfinished = `${out} is unfinished (it has no demos.json): remove it`;
   const done = await interruptible(
-    (signal) => attemptAll(options, { robot, task, out, disturb }, signal),
+    (signal) => attemptAll(options, { robot, task, bags, images, disturb }, signal),
     () => log.warn(unfinished),
   ).catch((error) => {
     log.warn(unfinished);
     throw error;
   });
   const failed = done.filter((demo) => !demo.success).map((demo) => demo.seed);
-  const episodes: EpisodeEntry[] = done
-    .filter((demo) => demo.success)
-    .map((demo, index) => ({ index, ...demo, dir: episodeDir(demo.seed) }));
+  const episodes = done.filter((demo) => demo.success);
   if (episodes.length < options.episodes) {
     log.warn(unfinished);
     process.exitCode = INTERRUPTED;
     return;
   }
-  await writeIndex(out, {
-    task,
-    contract,
-    seed: options.seed,
-    generator: `saccade ${version}`,
-    failed,
-    episodes,
-  });
   const rows = episodes.reduce((sum, episode) => sum + episode.steps, 0);
-  const summary = { out, episodes: episodes.length, attempts: done.length, failed, rows };
-  if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  const summary = {
+    task,
+    robot: contract.name,
+    seed: options.seed,
+    disturb,
+    episodes: episodes.length,
+    failed,
+    rows,
+  };
+  // Written last: a folder without it is an unfinished recording.
+  await writeFile(join(out, 'demos.json'), `${JSON.stringify({ saccade: version, ...summary }, null, 2)}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ out, ...summary })}\n`);
   else {
     process.stdout.write(
-      `${episodes.length} demonstrations (${rows} rows) in ${out}; the expert succeeded in ${episodes.length} of ${done.length} attempts\n`,
+      `${episodes.length} demonstrations (${rows} rows) in ${bags}; the expert succeeded in ${episodes.length} of ${done.length} attempts\n`,
     );
   }
 }

@@ -1,16 +1,24 @@
-/** The worker thread of `saccade demos`: demonstrates its share of the seeds and writes them. */
+/** The worker thread of `saccade demos`: records one demonstration a seed. */
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { noInterventions } from '../act/interventions.js';
 import { loadContract } from '../contract/load.js';
-import { writeEpisode } from '../record/demonstrations.js';
-import { demonstrate } from '../robots/sim/demonstrator.js';
+import type { EpisodeResult } from '../episode/episode.js';
+import { bagName, type EpisodeInfo, type ImageFormat } from '../record/episode.js';
+import { Recorder } from '../record/recorder.js';
+import { type Demonstration, demonstrate } from '../robots/sim/demonstrator.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
+import { softwareVersions } from '../version.js';
 import { tasksDir } from './paths.js';
 
 export interface DemosSetup {
   readonly robot: string;
   readonly task: string;
-  readonly out: string;
+  /** Folder of the bags. */
+  readonly bags: string;
+  readonly images: ImageFormat;
   readonly disturb: boolean;
   readonly seeds: readonly number[];
 }
@@ -26,18 +34,65 @@ const setup = workerData as DemosSetup;
 const contract = await loadContract(setup.robot);
 const task = await loadTask(setup.task, tasksDir);
 const robot = await SimRobot.create(contract, task);
+const recorder = await Recorder.start();
+const info: EpisodeInfo = {
+  source: 'demos',
+  lockstep: true,
+  contract: { file: basename(contract.file), text: contract.text },
+  task: task.name,
+  instruction: task.instruction,
+  maxReward: robot.maxReward,
+  images: setup.images,
+  software: softwareVersions(),
+};
 try {
   for (const seed of setup.seeds) {
-    const demo = await demonstrate(robot, {
-      seed,
-      timeLimitS: task.time_limit_s,
-      disturb: setup.disturb,
-      frames: true,
-    });
-    if (demo.success) await writeEpisode(setup.out, seed, contract, demo);
-    const done: DemoDone = { seed, steps: demo.steps, return: demo.return, success: demo.success };
+    const done = await demo(seed);
     parentPort?.postMessage(done);
   }
 } finally {
+  await recorder.close();
   await robot.close();
+}
+
+/** One attempt; only a successful one leaves a bag. */
+async function demo(seed: number): Promise<DemoDone> {
+  const dir = join(setup.bags, bagName(seed));
+  const recording = await recorder.begin({ dir, info: { ...info, seed }, robot });
+  const demo = await demonstrate(robot, {
+    seed,
+    timeLimitS: task.time_limit_s,
+    disturb: setup.disturb,
+    onStep: async ({ time, action, command }) => {
+      recording.action(time, action);
+      recording.command(time, command);
+      await recording.settled();
+    },
+  });
+  const { error } = await recording.finish(resultOf(demo));
+  if (error !== undefined) throw new Error(`demonstration ${dir} could not be recorded: ${error}`);
+  if (!demo.success) await rm(dir, { recursive: true });
+  return { seed, steps: demo.steps, return: demo.return, success: demo.success };
+}
+
+function resultOf({ seed, success, steps, durationS, ...demo }: Demonstration): EpisodeResult {
+  return {
+    seed,
+    success,
+    return: demo.return,
+    highest_reward: demo.highestReward,
+    steps,
+    duration_s: durationS,
+    stop: success ? 'success' : durationS < task.time_limit_s ? 'failure' : 'timeout',
+    safety: noInterventions(),
+    max_camera_skew_s: 0,
+    wall: {
+      seconds: 0,
+      latency_ms: null,
+      run_ms: null,
+      overhead_ms: null,
+      missed_ticks: 0,
+      dropped_observations: 0,
+    },
+  };
 }

@@ -20,7 +20,7 @@ export async function interruptible<T>(
   const interrupt = () => {
     if (first === undefined) {
       first = performance.now();
-      log.warn('Interrupted: finishing the current tick (once more to quit at once).');
+      log.warn('Interrupted: finishing what is under way (once more to quit at once).');
       controller.abort();
     } else if (performance.now() - first > SAME_MS) {
       onQuit();

@@ -2,13 +2,18 @@
 /** The `saccade` program: one file a command, exit codes 0 done, 1 unexpected, 2 bad input, 130 interrupted. */
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../errors.js';
+import { version } from '../version.js';
+import { bagCommand } from './bag.js';
+import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
+import { recordCommand } from './record.js';
+import { replayCommand } from './replay.js';
+import { reportCommand } from './report.js';
 import { rolloutCommand } from './rollout.js';
 import { simCommand } from './sim.js';
 import { startCommand } from './start.js';
-import { version } from './version.js';
 
 function program(): Command {
   const root = new Command('saccade')
@@ -27,8 +32,19 @@ function program(): Command {
         ),
     })
     .showHelpAfterError(false);
-  for (const create of [startCommand, rolloutCommand, inspectCommand, simCommand, demosCommand])
-    addCommand(root, create());
+  const commands = [
+    startCommand,
+    rolloutCommand,
+    replayCommand,
+    reportCommand,
+    inspectCommand,
+    bagCommand,
+    datasetCommand,
+    recordCommand,
+    demosCommand,
+    simCommand,
+  ];
+  for (const create of commands) addCommand(root, create());
   return root;
 }
 

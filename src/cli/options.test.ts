@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { choice, finiteNumber, nonNegativeNumber, positiveInteger, positiveNumber, seed } from './options.js';
+import {
+  choice,
+  finiteNumber,
+  nonNegativeNumber,
+  positiveInteger,
+  positiveNumber,
+  seed,
+  shard,
+} from './options.js';
 
 describe('option parsers', () => {
   it('take good values', () => {
@@ -11,6 +19,7 @@ describe('option parsers', () => {
     expect(positiveNumber('--time-limit')('1.5e1')).toBe(15);
     expect(finiteNumber('--m')('-.01')).toBe(-0.01);
     expect(choice('--strategy', ['ensemble', 'latest'])('latest')).toBe('latest');
+    expect(shard('--shard')('2/8')).toEqual({ index: 2, count: 8 });
   });
 
   const bad = (parse: (text: string) => unknown, ...values: string[]) => {
@@ -35,6 +44,7 @@ describe('option parsers', () => {
     bad(nonNegativeNumber('--x'), '-0.1', 'NaN', 'Infinity', '1e999', '', '1,5', '0x10');
     bad(positiveNumber('--x'), '0', '-1', 'NaN', 'Infinity', '');
     bad(finiteNumber('--x'), 'NaN', '-Infinity', '', 'a');
+    bad(shard('--shard'), '0/4', '5/4', '1', '1/', '/4', '1/0', '-1/2', '1/2/3', '1.5/2', '');
     bad(choice('--strategy', ['ensemble', 'latest']), 'Latest', '');
   });
 

@@ -1,4 +1,5 @@
 /** Parsers for option values. A bad value is one sentence that names the option, the value and what it may be. */
+import type { Shard } from '../episode/shard.js';
 import { UserError } from '../errors.js';
 
 type Parser<T> = (text: string) => T;
@@ -76,4 +77,16 @@ export const choice = <const T extends string>(option: string, choices: readonly
     `one of ${choices.join(', ')}`,
     (text) => text as T,
     (value) => choices.includes(value),
+  );
+
+/** `2/8`: the second of eight. */
+export const shard = (option: string): Parser<Shard> =>
+  parser(
+    option,
+    'k/n, the k-th of n shares (1/4 … 4/4)',
+    (text) => {
+      const [, index = 'x', count = 'x'] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
+      return { index: Number(index), count: Number(count) };
+    },
+    ({ index, count }) => index >= 1 && index <= count,
   );

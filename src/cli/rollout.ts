@@ -1,42 +1,39 @@
 /** `saccade rollout`: closed-loop episodes from consecutive seeds, and what they came to. */
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { STRATEGY_NAMES, type StrategySpec } from '../contract/strategy.js';
-import { UserError } from '../errors.js';
-import type { PolicyBundle } from '../infer/bundle.js';
-import { loadBundle } from '../infer/load.js';
+import type { Shard } from '../episode/shard.js';
 import { PROVIDER_CHOICES, type ProviderChoice } from '../infer/providers.js';
+import { IMAGE_FORMATS, type ImageFormat } from '../record/episode.js';
 import { episodeTable, summaryTable } from '../report/summary.js';
 import { CONTROLS, type Control } from '../rollout/spec.js';
-import { choice, finiteNumber, positiveInteger, positiveNumber, seed } from './options.js';
+import { choice, positiveInteger, positiveNumber, seed, shard } from './options.js';
 import { tasksDir } from './paths.js';
 import { runRollout } from './rolloutRun.js';
+import { addStrategyOptions, chosenStrategy, type StrategyOptions } from './strategy.js';
 
-interface RolloutOptions {
+interface RolloutOptions extends StrategyOptions {
   robot: string;
   policy: string;
   task: string;
   episodes: number;
   seed: number;
+  shard?: Shard;
   workers: number;
-  strategy?: StrategySpec['name'];
-  m?: number;
-  steps?: number;
   provider: ProviderChoice;
   timeLimit?: number;
   control?: Control;
   out?: string;
+  record: boolean;
+  images: ImageFormat;
   json?: boolean;
 }
 
-/** ACT's weight exp(−m·i); its authors' default. */
-const DEFAULT_M = 0.01;
 /** More threads than this want more memory than most machines with that many cores lend to one program. */
 const MAX_DEFAULT_WORKERS = 8;
 export const defaultWorkers = Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
 
 export function rolloutCommand(): Command {
-  return new Command('rollout')
+  const command = new Command('rollout')
     .description(
       'Run episodes in closed loop; report success rate, return, latency and safety interventions.',
     )
@@ -45,27 +42,14 @@ export function rolloutCommand(): Command {
     .requiredOption('--task <name>', 'task name or file')
     .option('--episodes <n>', 'episodes, one a seed', positiveInteger('--episodes'), 10)
     .option('--seed <n>', 'first seed', seed('--seed'), 1)
+    .option('--shard <k/n>', 'run the k-th of n shares only, for n machines', shard('--shard'))
     .option(
       '--workers <n>',
       'threads; the results do not depend on it',
       positiveInteger('--workers'),
       defaultWorkers,
-    )
-    .option(
-      '--strategy <name>',
-      `how chunks become actions: ${STRATEGY_NAMES.join(', ')} (default: the bundle's)`,
-      choice('--strategy', STRATEGY_NAMES),
-    )
-    .option(
-      '--m <x>',
-      `ensemble: weight exp(-m·i), i = 0 the oldest (default: the bundle's, or ${DEFAULT_M})`,
-      finiteNumber('--m'),
-    )
-    .option(
-      '--steps <n>',
-      "receding: rows to execute before the next query (default: the bundle's, or half a chunk)",
-      positiveInteger('--steps'),
-    )
+    );
+  return addStrategyOptions(command)
     .option(
       '--provider <name>',
       `execution provider: ${PROVIDER_CHOICES.join(', ')}`,
@@ -78,14 +62,21 @@ export function rolloutCommand(): Command {
       positiveNumber('--time-limit'),
     )
     .option('--control <name>', `a run that must fail: ${CONTROLS.join(', ')}`, choice('--control', CONTROLS))
-    .option('--out <dir>', 'write results.jsonl and summary.json to this folder')
+    .option('--out <dir>', 'write results.jsonl, summary.json and a bag an episode to this folder')
+    .option('--no-record', 'no bags in --out')
+    .option(
+      '--images <format>',
+      'images in the bags: raw (exact: a replay gives the same actions) or jpeg (smaller)',
+      choice('--images', IMAGE_FORMATS),
+      'raw',
+    )
     .option('--json', 'print one JSON object instead of tables')
     .action(rollout);
 }
 
 async function rollout(options: RolloutOptions): Promise<void> {
   const { robot, policy, task, provider, control, timeLimit } = options;
-  const strategy = await chosenStrategy(options);
+  const strategy = await chosenStrategy(options, policy);
   const { summary, files } = await runRollout({
     spec: {
       robot,
@@ -99,48 +90,14 @@ async function rollout(options: RolloutOptions): Promise<void> {
     },
     seed: options.seed,
     episodes: options.episodes,
+    ...(options.shard ? { shard: options.shard } : {}),
     workers: options.workers,
     ...(options.out === undefined ? {} : { out: options.out }),
+    ...(options.record ? { record: options.images } : {}),
   });
   if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else {
     const named = files.length > 0 ? `\n\nWritten: ${files.join(', ')}` : '';
     process.stdout.write(`${episodeTable(summary.results)}\n\n${summaryTable(summary)}${named}\n`);
-  }
-}
-
-/** The strategy asked for, its parameters completed from the bundle; undefined leaves it to the bundle. */
-async function chosenStrategy({
-  strategy,
-  m,
-  steps,
-  policy,
-}: RolloutOptions): Promise<StrategySpec | undefined> {
-  if (strategy === undefined && m === undefined && steps === undefined) return undefined;
-  const bundle = await loadBundle(policy);
-  const name = strategy ?? bundle.strategy.name;
-  if (m !== undefined && name !== 'ensemble')
-    throw new UserError(`Option --m is for --strategy ensemble, not for ${name}.`);
-  if (steps !== undefined && name !== 'receding')
-    throw new UserError(`Option --steps is for --strategy receding, not for ${name}.`);
-  return complete(name, bundle, m, steps);
-}
-
-function complete(
-  name: StrategySpec['name'],
-  { strategy, action }: PolicyBundle,
-  m: number | undefined,
-  steps: number | undefined,
-): StrategySpec {
-  switch (name) {
-    case 'ensemble':
-      return { name, m: m ?? (strategy.name === name ? strategy.m : DEFAULT_M) };
-    case 'receding':
-      return {
-        name,
-        steps: steps ?? (strategy.name === name ? strategy.steps : Math.ceil(action.chunk / 2)),
-      };
-    case 'latest':
-      return { name };
   }
 }

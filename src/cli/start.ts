@@ -2,9 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Command } from 'commander';
+import { writeHtml } from '../report/report.js';
 import { episodeTable, summaryTable } from '../report/summary.js';
+import { pairs } from '../report/table.js';
 import { positiveInteger, seed } from './options.js';
 import { packageRoot, tasksDir } from './paths.js';
+import { readRuns } from './report.js';
 import { defaultWorkers } from './rollout.js';
 import { runRollout } from './rolloutRun.js';
 
@@ -28,7 +31,8 @@ export function startCommand(): Command {
 }
 
 async function start(options: StartOptions): Promise<void> {
-  const { summary, files } = await runRollout({
+  const out = options.out ?? freshFolder('out');
+  const { summary } = await runRollout({
     spec: {
       robot: join(packageRoot, 'config/robots/sim_arm.yaml'),
       policy: join(packageRoot, 'models', TASK),
@@ -39,20 +43,21 @@ async function start(options: StartOptions): Promise<void> {
     seed: options.seed,
     episodes: options.episodes,
     workers: options.workers,
-    out: options.out ?? freshFolder('out'),
+    out,
+    record: 'raw',
     film: true,
   });
-  const described: Readonly<Record<string, string>> = {
-    'results.jsonl': 'one episode a line',
-    'summary.json': 'the numbers above',
-    'episode.webp': `episode of seed ${options.seed}, animated: open it in a browser`,
-  };
-  const named = files.map((file) => {
-    const path = relative('.', file);
-    return `  ${path}  ${described[path.slice(path.lastIndexOf('/') + 1)] ?? ''}`;
-  });
+  const report = join(out, 'report.html');
+  await writeHtml(report, await readRuns([out], false));
+  const named = [
+    ['report.html', 'everything on one page: open it in a browser'],
+    ['episode.webp', `episode of seed ${options.seed}, animated`],
+    ['results.jsonl', 'one episode a line'],
+    ['summary.json', 'the numbers above'],
+    ['bags', 'every episode as a rosbag2 folder (MCAP)'],
+  ].map(([name = '', what = '']) => [relative('.', join(out, name)), what] as const);
   process.stdout.write(
-    `${episodeTable(summary.results)}\n\n${summaryTable(summary)}\n\nWritten:\n${named.join('\n')}\n`,
+    `${episodeTable(summary.results)}\n\n${summaryTable(summary)}\n\nWritten:\n${pairs(named).replace(/^/gm, '  ')}\n`,
   );
 }
 

@@ -17,7 +17,12 @@ export interface CameraSpec {
   readonly maxAgeS: number;
   /** Where its images are published and recorded: sensor_msgs/Image, or CompressedImage on it or on `<topic>/compressed`. */
   readonly topic: string;
+  readonly qos: CameraQos;
 }
+
+/** How images are subscribed to: the newest alone (any publisher is heard), or every one (a reliable publisher only). */
+export const CAMERA_QOS = ['sensor_data', 'reliable'] as const;
+export type CameraQos = (typeof CAMERA_QOS)[number];
 
 /** Limits are in rad, rad/s, rad/s² (m, m/s, m/s² for prismatic joints). */
 export interface JointSpec {
@@ -26,6 +31,21 @@ export interface JointSpec {
   readonly max: number;
   readonly velocity: number;
   readonly acceleration: number;
+  /** Absent where messages speak of the joint as the policy does; see `rosJoint`. */
+  readonly ros?: RosJoint;
+}
+
+/** A joint as the robot's own messages speak of it: policy value = `scale` · ROS value + `offset`. */
+export interface RosJoint {
+  readonly name: string;
+  readonly scale: number;
+  readonly offset: number;
+  /** The one topic of joint states that it is on, where two arms use one name; any of them when absent. */
+  readonly topic?: string;
+}
+
+export function rosJoint({ name, ros }: JointSpec): RosJoint {
+  return ros ?? { name, scale: 1, offset: 0 };
 }
 
 export interface SafetySpec {
@@ -43,9 +63,35 @@ export const COMMAND_TYPES = [
 ] as const;
 export type CommandType = (typeof COMMAND_TYPES)[number];
 
+/** One controller. */
 export interface CommandSpec {
   readonly topic: string;
   readonly type: CommandType;
+  /** Names out of the contract's joints, in the controller's order. */
+  readonly joints: readonly string[];
+}
+
+/** Services that bring robot and scene to the start of an episode; only the first is told the seed. */
+export const RESET_TYPES = [
+  'saccade/srv/ResetEpisode',
+  'std_srvs/srv/Trigger',
+  'std_srvs/srv/Empty',
+] as const;
+export type ResetType = (typeof RESET_TYPES)[number];
+
+export interface ResetSpec {
+  readonly service: string;
+  readonly type: ResetType;
+  /** Wall time, s, after which it is given up. */
+  readonly timeoutS: number;
+}
+
+/** How far apart in time (s, by header stamp) the parts of one observation may be. */
+export interface SyncSpec {
+  /** Cameras further apart than this are shown as they were when the slowest of them last saw something. */
+  readonly toleranceS: number;
+  /** Cameras that are still further apart than this are of no use: the robot holds. */
+  readonly maxSkewS: number;
 }
 
 /** The embedded simulator as this robot's body. Paths are absolute after loading. */
@@ -63,11 +109,20 @@ export interface RobotContract {
   readonly rateHz: number;
   readonly joints: readonly JointSpec[];
   readonly cameras: readonly CameraSpec[];
-  /** Measured joints: sensor_msgs/JointState, joints found by name. */
-  readonly jointStates: { readonly topic: string };
-  readonly command: CommandSpec;
-  /** Staged reward: std_msgs/Float32. */
-  readonly reward: { readonly topic: string };
+  /**
+   * Measured joints: sensor_msgs/JointState, joints found by name on any of these topics, of which there is one
+   * at least. Saccade's own recordings have them on the first, unless a joint names its topic. Where messages may
+   * be `partial` each names some of the joints; otherwise one that lacks some is refused.
+   */
+  readonly jointStates: { readonly topics: readonly string[]; readonly partial?: boolean };
+  /** Each joint is in exactly one of them. */
+  readonly commands: readonly CommandSpec[];
+  /** Staged reward: std_msgs/Float32; `max` counts as success. */
+  readonly reward: { readonly topic: string; readonly max: number };
+  /** std_msgs/Bool: true says that the attempt has succeeded. */
+  readonly success?: { readonly topic: string };
+  readonly reset?: ResetSpec;
+  readonly sync: SyncSpec;
   readonly safety: SafetySpec;
   /** The embedded simulator; absent for a real robot. */
   readonly sim?: SimSpec;

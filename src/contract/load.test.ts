@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
+import { rosJoint } from './contract.js';
 import { loadContract, parseContract } from './load.js';
 
 const SIM_ARM = fileURLToPath(new URL('../../config/robots/sim_arm.yaml', import.meta.url));
@@ -61,11 +62,13 @@ describe('loadContract', () => {
           height: 48,
           maxAgeS: 0.1,
           topic: '/eye/image_raw',
+          qos: 'sensor_data',
         },
       ],
-      jointStates: { topic: '/joint_states' },
-      command: { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' },
-      reward: { topic: '/reward' },
+      jointStates: { topics: ['/joint_states'] },
+      commands: [{ topic: '/joint_commands', type: 'sensor_msgs/msg/JointState', joints: ['pan', 'lift'] }],
+      reward: { topic: '/reward', max: 1 },
+      sync: { toleranceS: 0.025, maxSkewS: 0.1 },
       safety: { rampInS: 0.5, jointsMaxAgeS: 0.2 },
     });
   });
@@ -129,8 +132,124 @@ command: { topic: /arm/trajectory, type: trajectory_msgs/msg/JointTrajectory }
       file: '/elsewhere/robot.yaml',
       text,
       sim: { scene: '/elsewhere/gone.xml' },
-      jointStates: { topic: '/arm/joints' },
-      command: { topic: '/arm/trajectory', type: 'trajectory_msgs/msg/JointTrajectory' },
+      jointStates: { topics: ['/arm/joints'] },
+      commands: [
+        {
+          topic: '/arm/trajectory',
+          type: 'trajectory_msgs/msg/JointTrajectory',
+          joints: ['pan', 'lift'],
+        },
+      ],
     });
+  });
+
+  const refusalOf = (text: string): string => {
+    try {
+      parseContract('/r.yaml', text);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      return (error as UserError).message;
+    }
+    throw new Error('nothing was refused');
+  };
+
+  it('reads what a ROS robot needs', () => {
+    const text = `${VALID.replace(
+      '{ name: lift, ',
+      '{ name: lift, ros: { name: lift_joint, scale: 2, offset: -1 }, ',
+    )}joint_states: { topics: [/a/joint_states, /b/joint_states] }
+commands:
+  - { topic: /a/commands, type: std_msgs/msg/Float64MultiArray, joints: [lift] }
+  - { topic: /b/commands, type: trajectory_msgs/msg/JointTrajectory, joints: [pan] }
+reward: { topic: /task/reward, max: 4 }
+success: { topic: /task/success }
+reset: { service: /task/reset, type: std_srvs/srv/Trigger }
+sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
+`;
+    expect(parseContract('/r.yaml', text)).toMatchObject({
+      joints: [{ name: 'pan' }, { name: 'lift', ros: { name: 'lift_joint', scale: 2, offset: -1 } }],
+      jointStates: { topics: ['/a/joint_states', '/b/joint_states'] },
+      commands: [
+        { topic: '/a/commands', joints: ['lift'] },
+        { topic: '/b/commands', joints: ['pan'] },
+      ],
+      reward: { topic: '/task/reward', max: 4 },
+      success: { topic: '/task/success' },
+      reset: { service: '/task/reset', type: 'std_srvs/srv/Trigger', timeoutS: 30 },
+      sync: { toleranceS: 0.01, maxSkewS: 0.05 },
+    });
+  });
+
+  it('lets two arms call their joints the same, each on a topic of its own', () => {
+    const arms = (a: string, b: string) =>
+      `${VALID.replace('{ name: pan, ', `{ name: pan, ros: { name: waist${a} }, `).replace(
+        '{ name: lift, ',
+        `{ name: lift, ros: { name: waist${b} }, `,
+      )}joint_states: { topics: [/a, /b] }\n`;
+    expect(parseContract('/r.yaml', arms(', topic: /a', ', topic: /b')).joints).toMatchObject([
+      { ros: { name: 'waist', topic: '/a' } },
+      { ros: { name: 'waist', topic: '/b' } },
+    ]);
+    for (const [a, b] of [
+      [', topic: /a', ', topic: /a'],
+      ['', ', topic: /b'],
+      [', topic: /a', ''],
+    ] as const)
+      expect(refusalOf(arms(a, b))).toContain(
+        'joints[1].ros.name is "waist"; it must differ from the ROS names',
+      );
+    expect(refusalOf(arms(', topic: /a', ', topic: /c'))).toBe(
+      '/r.yaml:6: joints[1].ros.topic is "/c"; it must be one of joint_states\' topics, /a, /b',
+    );
+  });
+
+  const COMMANDS = 'commands:\n  - { topic: /a, type: std_msgs/msg/Float64MultiArray, joints: [pan] }\n';
+  it.each([
+    ['a joint that nobody commands', COMMANDS, 'it must command every joint; none has lift'],
+    [
+      'a joint that is none',
+      COMMANDS.replace('[pan]', '[pan, elbow]'),
+      'commands[0].joints[1] is "elbow"; it must be one of the joints pan, lift',
+    ],
+    [
+      'a joint commanded twice',
+      COMMANDS.replace('[pan]', '[pan, lift, pan]'),
+      'commands[0].joints[2] is "pan"; it must not command pan again',
+    ],
+    [
+      'both forms at once',
+      `${COMMANDS.replace('[pan]', '[pan, lift]')}command: { topic: /b, type: sensor_msgs/msg/JointState }\n`,
+      'it must be left out where there are commands',
+    ],
+    ['no topic of joint states', 'joint_states: { topics: [] }\n', 'joint_states'],
+    ['an unknown reset', 'reset: { service: /r, type: std_srvs/srv/SetBool }\n', 'reset.type is'],
+  ])('refuses %s', (_, more, message) => {
+    expect(refusalOf(VALID + more)).toContain(message);
+  });
+
+  it('refuses a scale of 0', () => {
+    const text = VALID.replace('{ name: lift, ', '{ name: lift, ros: { scale: 0 }, ');
+    expect(refusalOf(text)).toBe('/r.yaml:6: joints[1].ros.scale is 0; it must not be 0');
+  });
+});
+
+describe('the ready contracts', () => {
+  const dir = path.dirname(SIM_ARM);
+  it.each(readdirSync(dir))('%s is valid, and its limits and mappings make sense', async (file) => {
+    const contract = await loadContract(path.join(dir, file));
+    expect(contract.name).toBe(path.basename(file, '.yaml'));
+    expect(contract.commands.flatMap(({ joints }) => joints).sort()).toEqual(
+      contract.joints.map(({ name }) => name).sort(),
+    );
+    for (const joint of contract.joints) {
+      const { scale, offset } = rosJoint(joint);
+      // The whole range within a turn and a bit of a real joint, or 10 cm of a finger.
+      const range = Math.abs((joint.max - joint.min) / scale);
+      expect(range).toBeGreaterThan(0.03);
+      expect(range).toBeLessThan(4.1 * Math.PI);
+      expect(Number.isFinite(offset)).toBe(true);
+      // Full speed is reached within half a second.
+      expect(joint.velocity / joint.acceleration).toBeLessThan(0.5);
+    }
   });
 });

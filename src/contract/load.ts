@@ -4,9 +4,31 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { CAMERA_ROLES, COMMAND_TYPES, type RobotContract } from './contract.js';
+import {
+  CAMERA_QOS,
+  CAMERA_ROLES,
+  COMMAND_TYPES,
+  type CommandSpec,
+  RESET_TYPES,
+  type RobotContract,
+} from './contract.js';
 import { distinct, name, pixels, positive } from './schema.js';
 import { parseYaml } from './yaml.js';
+
+/** A fully qualified ROS 2 topic name: https://design.ros2.org/articles/topic_and_service_names.html */
+const topic = z
+  .string()
+  .regex(/^(\/[A-Za-z_][A-Za-z0-9_]*)+$/, 'must be a full topic name such as /camera/image_raw');
+
+const ros = z.strictObject({
+  name: name.optional(),
+  scale: z
+    .number()
+    .refine((scale) => scale !== 0, 'must not be 0')
+    .default(1),
+  offset: z.number().default(0),
+  topic: topic.optional(),
+});
 
 const joint = z
   .strictObject({
@@ -15,13 +37,20 @@ const joint = z
     max: z.number(),
     velocity: positive,
     acceleration: positive,
+    ros: ros.optional(),
   })
-  .refine(({ min, max }) => min < max, { path: ['max'], error: 'must be greater than min' });
-
-/** A fully qualified ROS 2 topic name: https://design.ros2.org/articles/topic_and_service_names.html */
-const topic = z
-  .string()
-  .regex(/^(\/[A-Za-z_][A-Za-z0-9_]*)+$/, 'must be a full topic name such as /camera/image_raw');
+  .refine(({ min, max }) => min < max, { path: ['max'], error: 'must be greater than min' })
+  .transform(({ ros, ...rest }) => ({
+    ...rest,
+    ...(ros && {
+      ros: {
+        name: ros.name ?? rest.name,
+        scale: ros.scale,
+        offset: ros.offset,
+        ...(ros.topic && { topic: ros.topic }),
+      },
+    }),
+  }));
 
 const camera = z
   .strictObject({
@@ -31,6 +60,7 @@ const camera = z
     height: pixels,
     max_age_s: positive,
     topic: topic.optional(),
+    qos: z.enum(CAMERA_QOS).default('sensor_data'),
   })
   .transform(({ max_age_s, topic, ...rest }) => ({
     ...rest,
@@ -38,9 +68,29 @@ const camera = z
     topic: topic ?? `/${rest.name}/image_raw`,
   }));
 
-const command = z
-  .strictObject({ topic, type: z.enum(COMMAND_TYPES) })
-  .default({ topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' });
+const jointStates = z
+  .union(
+    [z.strictObject({ topic }), z.strictObject({ topics: z.array(topic).min(1) })],
+    'must have either topic or a list of topics, full names such as /joint_states',
+  )
+  .transform((states) =>
+    'topic' in states ? { topics: [states.topic] } : { topics: [...new Set(states.topics)], partial: true },
+  );
+
+const command = z.strictObject({ topic, type: z.enum(COMMAND_TYPES) });
+const commands = z
+  .array(command.extend({ joints: z.array(name).min(1).optional() }))
+  .min(1)
+  .superRefine(distinct('topic'));
+
+const reset = z
+  .strictObject({ service: topic, type: z.enum(RESET_TYPES), timeout_s: positive.default(30) })
+  .transform(({ timeout_s, ...rest }) => ({ ...rest, timeoutS: timeout_s }));
+
+const sync = z.strictObject({
+  tolerance_s: z.number().nonnegative().optional(),
+  max_skew_s: positive.optional(),
+});
 
 const safety = z
   .strictObject({ ramp_in_s: z.number().nonnegative(), joints_max_age_s: positive })
@@ -63,19 +113,105 @@ const contract = (folder: string, exists: (file: string) => boolean) =>
             .refine(exists, { error: `must be a file, its path relative to ${folder}` }),
         })
         .optional(),
-      joints: z.array(joint).min(1).superRefine(distinct('name')),
+      joints: z.array(joint).min(1).superRefine(distinct('name')).superRefine(distinctRosNames),
       cameras: z.array(camera).min(1).superRefine(distinct('name')).superRefine(distinct('topic')),
-      joint_states: z.strictObject({ topic }).default({ topic: '/joint_states' }),
-      command,
-      reward: z.strictObject({ topic }).default({ topic: '/reward' }),
+      joint_states: jointStates.default({ topics: ['/joint_states'] }),
+      command: command.optional(),
+      commands: commands.optional(),
+      reward: z
+        .strictObject({ topic: topic.default('/reward'), max: positive.default(1) })
+        .default({ topic: '/reward', max: 1 }),
+      success: z.strictObject({ topic }).optional(),
+      reset: reset.optional(),
+      sync: sync.default({}),
       safety,
     })
-    .transform(({ rate_hz, joint_states, sim, ...rest }) => ({
-      ...rest,
-      ...(sim && { sim }),
-      rateHz: rate_hz,
-      jointStates: joint_states,
-    }));
+    .superRefine(commandsOfAllJoints)
+    .superRefine(jointsOnKnownTopics)
+    .transform(({ rate_hz, joint_states, sim, command, commands, sync, success, reset, ...rest }) => {
+      const all = rest.joints.map((joint) => joint.name);
+      const given = commands ?? [command ?? { topic: '/joint_commands', type: COMMAND_TYPES[0] }];
+      return {
+        ...rest,
+        ...(sim && { sim }),
+        ...(success && { success }),
+        ...(reset && { reset }),
+        rateHz: rate_hz,
+        jointStates: joint_states,
+        commands: given.map((each): CommandSpec => ({ joints: all, ...each })),
+        sync: {
+          toleranceS: sync.tolerance_s ?? 0.5 / rate_hz,
+          maxSkewS: sync.max_skew_s ?? Math.max(...rest.cameras.map(({ maxAgeS }) => maxAgeS)),
+        },
+      };
+    });
+
+interface NamedJoint {
+  readonly name: string;
+  readonly ros?: { readonly name: string; readonly topic?: string };
+}
+
+/** Of two joints that messages call the same, both must say on which topic they are. */
+function distinctRosNames(joints: readonly NamedJoint[], context: z.RefinementCtx): void {
+  const seen = new Map<string, (string | undefined)[]>();
+  joints.forEach(({ name, ros }, i) => {
+    const own = ros?.name ?? name;
+    const topics = seen.get(own) ?? [];
+    if (topics.some((topic) => topic === undefined || topic === (ros?.topic ?? topic))) {
+      const path = ros ? [i, 'ros', 'name'] : [i, 'name'];
+      const message = 'must differ from the ROS names before it, or both must have a ros.topic of their own';
+      context.addIssue({ code: 'custom', path, message });
+    }
+    seen.set(own, [...topics, ros?.topic]);
+  });
+}
+
+function commandsOfAllJoints(
+  {
+    joints,
+    command,
+    commands,
+  }: {
+    readonly joints: readonly { readonly name: string }[];
+    readonly command?: unknown;
+    readonly commands?: readonly { readonly joints?: readonly string[] | undefined }[] | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  if (!commands) return;
+  const refuse = (path: PropertyKey[], message: string) =>
+    context.addIssue({ code: 'custom', path, message: `must ${message}` });
+  if (command) refuse(['command'], 'be left out where there are commands');
+  const all = joints.map((joint) => joint.name);
+  const seen = new Set<string>();
+  commands.forEach((each, i) => {
+    (each.joints ?? all).forEach((joint, j) => {
+      const path = each.joints ? ['commands', i, 'joints', j] : ['commands', i, 'topic'];
+      if (!all.includes(joint)) refuse(path, `be one of the joints ${all.join(', ')}`);
+      else if (seen.has(joint)) refuse(path, `not command ${joint} again`);
+      seen.add(joint);
+    });
+  });
+  const missing = all.filter((joint) => !seen.has(joint));
+  if (missing.length > 0) refuse(['commands'], `command every joint; none has ${missing.join(', ')}`);
+}
+
+function jointsOnKnownTopics(
+  {
+    joints,
+    joint_states,
+  }: {
+    readonly joints: readonly NamedJoint[];
+    readonly joint_states: { readonly topics: readonly string[] };
+  },
+  context: z.RefinementCtx,
+): void {
+  joints.forEach(({ ros }, i) => {
+    if (!ros?.topic || joint_states.topics.includes(ros.topic)) return;
+    const message = `must be one of joint_states' topics, ${joint_states.topics.join(', ')}`;
+    context.addIssue({ code: 'custom', path: ['joints', i, 'ros', 'topic'], message });
+  });
+}
 
 /**
  * Parses a contract's text as a recording keeps it: the simulator's scene need not be on this machine.

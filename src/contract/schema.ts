@@ -19,3 +19,10 @@ export function distinct<K extends string>(key: K) {
     });
   };
 }
+
+/** A `StrategySpec`. */
+export const strategy = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('ensemble'), m: z.number() }),
+  z.strictObject({ name: z.literal('receding'), steps: count }),
+  z.strictObject({ name: z.literal('latest') }),
+]);

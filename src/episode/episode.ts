@@ -49,6 +49,8 @@ export interface EpisodeResult {
   readonly safety: InterventionCounts;
   /** Largest difference in capture time between the cameras of one observation, s. */
   readonly max_camera_skew_s: number;
+  /** Its recording, relative to the folder that holds the results. */
+  readonly bag?: string;
   readonly wall: EpisodeWall;
 }
 

@@ -1,7 +1,7 @@
 /** The schema of `policy.yaml` (docs/policy-bundle.md): checks a manifest and turns its keys to camelCase. */
 import { z } from 'zod';
 import { CAMERA_ROLES } from '../contract/contract.js';
-import { count, distinct, name, pixels, positive } from '../contract/schema.js';
+import { count, distinct, name, pixels, positive, strategy } from '../contract/schema.js';
 import { EDGE_DTYPES } from './bundle.js';
 
 const graph = z.strictObject({
@@ -47,12 +47,6 @@ const view = z.discriminatedUnion('kind', [
     source: name,
     grid: z.tuple([count, count]),
   }),
-]);
-
-const strategy = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('ensemble'), m: z.number() }),
-  z.strictObject({ name: z.literal('receding'), steps: count }),
-  z.strictObject({ name: z.literal('latest') }),
 ]);
 
 const shape = z.strictObject({

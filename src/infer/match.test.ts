@@ -6,7 +6,7 @@ import { matchContract } from './match.js';
 
 const joint = (name: string) => ({ name, min: -1, max: 1, velocity: 1, acceleration: 1 });
 const camera = (name: string, role: CameraRole) =>
-  ({ name, role, width: 640, height: 480, maxAgeS: 0.1, topic: `/${name}` }) as const;
+  ({ name, role, width: 640, height: 480, maxAgeS: 0.1, topic: `/${name}`, qos: 'sensor_data' }) as const;
 
 const robot: RobotContract = {
   file: '/robots/arm.yaml',
@@ -19,9 +19,12 @@ const robot: RobotContract = {
     camera('head', 'global_overview'),
     camera('wrist', 'wrist_detail'),
   ],
-  jointStates: { topic: '/joint_states' },
-  command: { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' },
-  reward: { topic: '/reward' },
+  jointStates: { topics: ['/joint_states'] },
+  commands: [
+    { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState', joints: ['pan', 'lift', 'grip'] },
+  ],
+  reward: { topic: '/reward', max: 1 },
+  sync: { toleranceS: 0.05, maxSkewS: 0.1 },
   safety: { rampInS: 0, jointsMaxAgeS: 1 },
 };
 

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import type { Worker } from 'node:worker_threads';
+import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type BundleChanges,
   DEFAULT_POLICY,
@@ -218,6 +219,63 @@ describe('Policy', () => {
     ]);
     const [a, b] = await Promise.all([one.infer(observation), two.infer(observation)]);
     expect(a.chunk.actions).toEqual(b.chunk.actions);
+  });
+});
+
+describe('Policy, when its thread dies', () => {
+  /** The policy, and what kills its present thread. */
+  async function mortal(policy: Partial<TestPolicy> = {}) {
+    const workers: Worker[] = [];
+    const note = (worker: Worker) => workers.push(worker);
+    process.on('worker', note);
+    onTestFinished(() => void process.off('worker', note));
+    const loaded = await open(policy);
+    return { policy: loaded, workers, kill: () => workers.at(-1)?.terminate() };
+  }
+
+  it('fails the run under way and the rest of the episode, then serves the next one', async () => {
+    const { policy, workers, kill } = await mortal({ memory: true, stateGain: 0, slowness: 50 });
+    await policy.infer(observe(0, BLACK, { first: true }));
+    const lost = policy.infer(observe(0.05, BLACK)).catch((error: Error) => error.message);
+    await kill();
+    expect(await lost).toBe('the inference thread ended with exit code 1');
+    await expect(policy.infer(observe(0.1, BLACK))).rejects.toThrow(
+      'the inference thread died in this episode; it is started anew for the next one',
+    );
+    const { chunk } = await policy.infer(observe(1, BLACK, { first: true }));
+    const fresh = await open({ memory: true, stateGain: 0, slowness: 0 });
+    expect(chunk.actions).toEqual((await fresh.infer(observe(1, BLACK, { first: true }))).chunk.actions);
+    await policy.infer(observe(1.05, BLACK));
+    expect(policy.restarts).toBe(1);
+    expect(workers.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('starts anew when it died while nobody asked', async () => {
+    const { policy, kill } = await mortal();
+    await kill();
+    await policy.infer(observe(0, BLACK, { first: true }));
+    expect(policy.restarts).toBe(1);
+  });
+
+  it('says why it cannot start again, and tries once more', async () => {
+    const { policy, kill } = await mortal();
+    const { file } = policy.bundle.graph;
+    const bytes = readFileSync(file);
+    rmSync(file);
+    await kill();
+    await expect(policy.infer(observe(0, BLACK, { first: true }))).rejects.toThrow(
+      /graph .* cannot be loaded/,
+    );
+    writeFileSync(file, bytes);
+    await policy.infer(observe(0, BLACK, { first: true }));
+    expect(policy.restarts).toBe(2);
+  });
+
+  it('stays closed', async () => {
+    const { policy, kill } = await mortal();
+    await kill();
+    await policy.close();
+    await expect(policy.infer(observe(0, BLACK, { first: true }))).rejects.toThrow('the policy is closed');
   });
 });
 

@@ -6,7 +6,7 @@ import type { Observation } from '../observe/observation.js';
 import type { Frame } from '../robots/robot.js';
 import { workerUrl } from '../workers.js';
 import type { PolicyBundle } from './bundle.js';
-import type { View, WorkerSetup } from './protocol.js';
+import type { RunReply, View, WorkerSetup } from './protocol.js';
 import { type Provider, parseProvider } from './providers.js';
 import { type Region, type SlabLayout, slabLayout } from './slab.js';
 import { InferenceThread } from './thread.js';
@@ -34,20 +34,29 @@ export interface Inference {
   readonly views: ReadonlyMap<string, View>;
 }
 
+type Start = () => ReturnType<typeof InferenceThread.start>;
+
 export class Policy {
   readonly bundle: PolicyBundle;
   /** What `auto` chose. */
   readonly provider: Provider;
-  readonly #thread: InferenceThread;
+  readonly #start: Start;
+  #thread: InferenceThread;
+  #restarting: Promise<InferenceThread> | undefined;
+  #restarts = 0;
+  /** The thread knows nothing of the episode under way. */
+  #memoryLost = false;
+  #closed = false;
   readonly #layout: SlabLayout;
   readonly #viewNames: ReadonlySet<string>;
   /** Slabs at rest; as many exist as runs were ever under way at once. */
   readonly #slabs: ArrayBuffer[] = [];
 
-  private constructor(bundle: PolicyBundle, provider: Provider, thread: InferenceThread) {
+  private constructor(bundle: PolicyBundle, provider: Provider, thread: InferenceThread, start: Start) {
     this.bundle = bundle;
     this.provider = provider;
     this.#thread = thread;
+    this.#start = start;
     this.#layout = slabLayout(bundle);
     this.#viewNames = new Set(bundle.views.map(({ output }) => output));
   }
@@ -59,13 +68,24 @@ export class Policy {
   static async load(bundle: PolicyBundle, options: PolicyOptions = {}): Promise<Policy> {
     const { provider = 'auto', threads = 1 } = options;
     const setup: WorkerSetup = { bundle, provider: parseProvider(provider), threads };
-    const worker = new Worker(workerUrl('./worker.js', import.meta.url), { workerData: setup });
-    const { thread, started } = await InferenceThread.start(worker);
-    return new Policy(bundle, started.provider, thread);
+    const start = async () => {
+      const worker = new Worker(workerUrl('./worker.js', import.meta.url), { workerData: setup });
+      return await InferenceThread.start(worker);
+    };
+    const { thread, started } = await start();
+    return new Policy(bundle, started.provider, thread, start);
+  }
+
+  /** How often the inference thread died and was started anew. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /**
    * Runs the policy. Runs are computed in the order asked for; the caller decides how many may wait. The observation's pixels are copied before this returns.
+   *
+   * A thread that dies takes what it carried of the episode with it: this run fails and so do further ones of the
+   * episode, while a new thread is started, which the next episode's first run waits for.
    *
    * @throws UserError for an unknown view; Error when the run fails, or the thread is gone
    */
@@ -78,15 +98,50 @@ export class Policy {
     }
     const slab = this.#slabs.pop() ?? new ArrayBuffer(this.#layout.byteLength);
     this.#fill(slab, observation);
-    const reply = await this.#thread.run(slab, observation.first, views);
+    const reply = await this.#run(slab, observation.first, views);
     this.#slabs.push(reply.slab);
     if (reply.type === 'failed') throw new Error(`policy ${this.bundle.name} failed: ${reply.message}`);
     return { chunk: this.#chunk(reply.slab, observation.time), runMs: reply.runMs, views: reply.views };
   }
 
   /** Rejects what is still waited for and ends the thread. Safe twice. */
-  close(): Promise<void> {
-    return this.#thread.close();
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#restarting?.catch(() => {});
+    await this.#thread.close();
+  }
+
+  async #run(slab: ArrayBuffer, first: boolean, views: readonly string[]): Promise<RunReply> {
+    const restart = this.#thread.lost ? this.#restarted() : undefined;
+    if (first) this.#memoryLost = false;
+    if (this.#memoryLost) {
+      restart?.catch(() => {});
+      this.#slabs.push(slab);
+      throw new Error('the inference thread died in this episode; it is started anew for the next one');
+    }
+    const thread = (await restart) ?? this.#thread;
+    return await thread.run(slab, first, views).catch((error: unknown) => {
+      // It goes on in the background; who needs it next is told when it fails.
+      if (thread.lost) this.#restarted().catch(() => {});
+      throw error;
+    });
+  }
+
+  /** The thread after the one that died. */
+  #restarted(): Promise<InferenceThread> {
+    if (this.#closed) return Promise.reject(new Error('the policy is closed'));
+    this.#restarting ??= this.#restart().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  async #restart(): Promise<InferenceThread> {
+    this.#restarts++;
+    this.#memoryLost = true;
+    const { thread } = await this.#start();
+    this.#thread = thread;
+    return thread;
   }
 
   #fill(slab: ArrayBuffer, { cameras, state }: Observation): void {

@@ -49,6 +49,11 @@ export class InferenceThread {
     throw new UserError(reply.message);
   }
 
+  /** No request can be answered any more. */
+  get lost(): boolean {
+    return this.#gone !== undefined;
+  }
+
   /** @param slab handed over; it comes back with the reply, unless the thread dies */
   run(slab: ArrayBuffer, first: boolean, views: readonly string[]): Promise<RunReply> {
     if (this.#gone) return Promise.reject(this.#gone);

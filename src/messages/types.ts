@@ -70,6 +70,47 @@ export interface DiagnosticArray {
   }[];
 }
 
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
+export interface Quaternion extends Point {
+  readonly w: number;
+}
+
+/** 0 … 1. */
+export interface ColorRGBA {
+  readonly r: number;
+  readonly g: number;
+  readonly b: number;
+  readonly a: number;
+}
+
+/** `type`: 1 cube, 2 sphere, 3 cylinder; `action`: 0 add or modify, 3 delete all. */
+export interface Marker {
+  readonly header: Header;
+  readonly ns: string;
+  readonly id: number;
+  readonly type: number;
+  readonly action: number;
+  readonly pose: { readonly position: Point; readonly orientation: Quaternion };
+  readonly scale: Point;
+  readonly color: ColorRGBA;
+  readonly lifetime: Time;
+  readonly frame_locked: boolean;
+  readonly points: readonly Point[];
+  readonly colors: readonly ColorRGBA[];
+  readonly texture_resource: string;
+  readonly texture: CompressedImage;
+  readonly uv_coordinates: readonly { readonly u: number; readonly v: number }[];
+  readonly text: string;
+  readonly mesh_resource: string;
+  readonly mesh_file: { readonly filename: string; readonly data: Uint8Array };
+  readonly mesh_use_embedded_materials: boolean;
+}
+
 /** By full type name. */
 export interface Messages {
   'sensor_msgs/msg/Image': Image;
@@ -80,6 +121,8 @@ export interface Messages {
   'std_msgs/msg/Float32': { readonly data: number };
   'std_msgs/msg/Bool': { readonly data: boolean };
   'std_msgs/msg/String': { readonly data: string };
+  'rosgraph_msgs/msg/Clock': { readonly clock: Time };
   'diagnostic_msgs/msg/DiagnosticArray': DiagnosticArray;
+  'visualization_msgs/msg/MarkerArray': { readonly markers: readonly Marker[] };
 }
 export type MessageType = keyof Messages;

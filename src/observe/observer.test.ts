@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Frame, JointState } from '../robots/robot.js';
-import { describe as describeTrouble, Observer, type Sighting } from './observer.js';
+import { describe as describeTrouble, Observer, type Sighting, type Trouble } from './observer.js';
 
 const CAMERAS = [
   { name: 'wrist', width: 2, height: 2, maxAgeS: 0.2 },
@@ -15,7 +16,8 @@ let observer: Observer;
 beforeEach(() => {
   frames = new Subject();
   joints = new Subject();
-  observer = new Observer({ frames, joints }, { cameras: CAMERAS, joints: [2, 0], jointsMaxAgeS: 0.1 });
+  const sync = { toleranceS: 0.05, maxSkewS: 0.15 };
+  observer = new Observer({ frames, joints }, { cameras: CAMERAS, joints: [2, 0], jointsMaxAgeS: 0.1, sync });
 });
 
 function frame(camera: string, time: number, fill: number, width = 2, height = 2): Frame {
@@ -183,5 +185,87 @@ describe('Observer', () => {
     observer.close();
     observer.close();
     expect(frames.observed || joints.observed).toBe(false);
+  });
+});
+
+describe('Observer, synchronising', () => {
+  const shown = (now: number) => seen(observer.observe(now)).cameras.map(({ current }) => current.time);
+
+  it('takes the newest of each camera while they are within the tolerance', () => {
+    frame('wrist', 0.96, 1);
+    frame('head', 0.97, 1, 2, 1);
+    frame('wrist', 1, 2);
+    pose(1, 1, 2, 3);
+    expect(shown(1.01)).toEqual([1, 0.97]);
+  });
+
+  it('takes what the others saw when the slowest camera saw its newest, when they are not', () => {
+    for (const time of [0.9, 0.93, 0.97, 1]) frame('wrist', time, 1);
+    frame('head', 0.92, 1, 2, 1);
+    pose(1, 1, 2, 3);
+    const sighting = observer.observe(1);
+    expect(sighting).toMatchObject({ kind: 'ok', skewS: expect.closeTo(0.01, 9) });
+    expect(seen(sighting).cameras.map(({ current }) => current.time)).toEqual([0.93, 0.92]);
+    expect(seen(sighting).time).toBe(0.93);
+  });
+
+  it('never goes back to what came before a frame it has shown', () => {
+    for (const time of [0.88, 0.93]) frame('wrist', time, 1);
+    frame('head', 0.9, 1, 2, 1);
+    pose(0.93, 1, 2, 3);
+    expect(shown(0.93)).toEqual([0.93, 0.9]);
+    frame('wrist', 0.98, 2);
+    expect(shown(0.98)).toEqual([0.93, 0.9]);
+  });
+
+  it('holds when the cameras are too far apart, and says which', () => {
+    frame('head', 0.84, 1, 2, 1);
+    frame('wrist', 1, 2);
+    pose(1, 1, 2, 3);
+    const sighting = observer.observe(1);
+    expect(sighting.kind).toBe('skewed');
+    expect(describeTrouble(sighting as Trouble)).toBe('camera head saw what camera wrist saw 0.160 s later');
+    expect(observer.trouble(1)).toEqual(sighting);
+  });
+
+  it('shows the joints as they were when the images were taken, unless the newest are as good', () => {
+    for (let n = 0; n <= 10; n++) pose(0.9 + n / 100, n, 0, 0);
+    frame('wrist', 0.939, 1);
+    frame('head', 0.942, 1, 2, 1);
+    expect([...seen(observer.observe(1)).state]).toEqual([0, 4]);
+    expect(observer.joints?.positions[0]).toBe(10);
+    frame('wrist', 0.96, 1);
+    expect([...seen(observer.observe(1)).state]).toEqual([0, 10]);
+  });
+
+  it('keeps skew and order whatever the cameras do', () => {
+    const arrivals = fc.array(
+      fc.record({ camera: fc.constantFrom('wrist', 'head'), passes: fc.nat(60), lag: fc.nat(120) }),
+      { minLength: 2, maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(arrivals, (messages) => {
+        observer.reset();
+        let now = 1000;
+        const before: Record<string, number> = {};
+        for (const { camera, passes, lag } of messages) {
+          now += passes;
+          frame(camera, (now - lag) / 1000, 1, 2, camera === 'head' ? 1 : 2);
+          pose(now / 1000, 1, 2, 3);
+          const sighting = observer.observe(now / 1000);
+          if (sighting.kind !== 'ok') continue;
+          const { cameras, time } = sighting.observation;
+          const times = cameras.map(({ current }) => current.time);
+          expect(sighting.skewS).toBeCloseTo(Math.max(...times) - Math.min(...times), 9);
+          expect(sighting.skewS).toBeLessThanOrEqual(0.15 + 1e-6);
+          expect(time).toBe(Math.max(...times));
+          for (const { current, previous } of cameras) {
+            expect(current.time).toBeGreaterThanOrEqual(previous.time);
+            expect(previous.time).toBe(before[current.camera] ?? current.time);
+            before[current.camera] = current.time;
+          }
+        }
+      }),
+    );
   });
 });

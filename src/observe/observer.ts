@@ -5,6 +5,7 @@
  * Only what a policy will see is resized: once a tick, not once a frame.
  */
 import { Subscription } from 'rxjs';
+import type { SyncSpec } from '../contract/contract.js';
 import type { Frame, JointState, Robot } from '../robots/robot.js';
 import type { CameraPair, Observation } from './observation.js';
 import { Resizer, type Size } from './resize.js';
@@ -16,7 +17,14 @@ export interface ObserverOptions {
   /** For each joint of the bundle's state its index in the contract. */
   readonly joints: readonly number[];
   readonly jointsMaxAgeS: number;
+  readonly sync: SyncSpec;
 }
+
+/** Of one source kept for being aligned with others: more than any camera sends in the time they may be apart. */
+const KEPT_FRAMES = 16;
+const KEPT_JOINTS = 64;
+/** Times are good to a microsecond. */
+const SLACK_S = 1e-6;
 
 /** A sensor whose newest sample is too far from now. */
 export interface StaleSource {
@@ -30,7 +38,9 @@ export type Trouble =
   /** Something stopped sending; the robot holds. */
   | { readonly kind: 'stale'; readonly what: readonly StaleSource[] }
   /** Something has not sent anything in this episode. */
-  | { readonly kind: 'waiting'; readonly for: readonly string[] };
+  | { readonly kind: 'waiting'; readonly for: readonly string[] }
+  /** The cameras' newest images are from instants too far apart. */
+  | { readonly kind: 'skewed'; readonly skewS: number; readonly cameras: readonly [string, string] };
 
 export type Sighting =
   /** `skewS`: latest less earliest capture time among the cameras, s. */
@@ -39,6 +49,10 @@ export type Sighting =
 /** One clause for a person: what has not come, or is how old. */
 export function describe(trouble: Trouble): string {
   if (trouble.kind === 'waiting') return `nothing has come from ${trouble.for.join(', ')}`;
+  if (trouble.kind === 'skewed') {
+    const [earliest, latest] = trouble.cameras;
+    return `camera ${earliest} saw what camera ${latest} saw ${trouble.skewS.toFixed(3)} s later`;
+  }
   const ages = trouble.what.map(({ source, ageS }) =>
     ageS < 0
       ? `${source} is stamped ${(-ageS).toFixed(3)} s in the future`
@@ -51,7 +65,8 @@ interface CameraState {
   readonly name: string;
   readonly size: Size;
   readonly maxAgeS: number;
-  newest: Frame | undefined;
+  /** The newest last. */
+  recent: Frame[];
   /** The frame shown in the last observation, as the robot sent it and as the policy saw it. */
   shown: { readonly source: Frame; readonly frame: Frame } | undefined;
   resizer: Resizer | undefined;
@@ -61,7 +76,8 @@ export class Observer {
   readonly #cameras: readonly CameraState[];
   readonly #options: ObserverOptions;
   readonly #subscription = new Subscription();
-  #joints: JointState | undefined;
+  /** The newest last. */
+  #joints: JointState[] = [];
   #first = true;
   #failure: { readonly error: unknown } | undefined;
 
@@ -71,7 +87,7 @@ export class Observer {
       name,
       size: { width, height },
       maxAgeS,
-      newest: undefined,
+      recent: [],
       shown: undefined,
       resizer: undefined,
     }));
@@ -81,29 +97,26 @@ export class Observer {
     };
     const sawFrame = (frame: Frame) => {
       const camera = byName.get(frame.camera);
-      // A frame that was overtaken on its way is old news.
-      if (camera && !(camera.newest && camera.newest.time > frame.time)) camera.newest = frame;
+      if (camera) keep(camera.recent, frame, KEPT_FRAMES);
     };
-    const sawJoints = (state: JointState) => {
-      if (!(this.#joints && this.#joints.time > state.time)) this.#joints = state;
-    };
+    const sawJoints = (state: JointState) => keep(this.#joints, state, KEPT_JOINTS);
     this.#subscription.add(robot.frames.subscribe({ next: sawFrame, error }));
     this.#subscription.add(robot.joints.subscribe({ next: sawJoints, error }));
   }
 
   /** Starts an episode: everything seen so far is forgotten, and the next observation is a first one. */
   reset(): void {
-    this.#joints = undefined;
+    this.#joints = [];
     this.#first = true;
     for (const camera of this.#cameras) {
-      camera.newest = undefined;
+      camera.recent = [];
       camera.shown = undefined;
     }
   }
 
   /** The newest joint state, contract order; undefined until one has come. */
   get joints(): JointState | undefined {
-    return this.#joints;
+    return this.#joints.at(-1);
   }
 
   /**
@@ -111,23 +124,8 @@ export class Observer {
    * @throws the robot's error when a stream has failed
    */
   trouble(now: number): Trouble | undefined {
-    if (this.#failure) throw this.#failure.error;
-    const missing = this.#cameras.filter((camera) => !camera.newest).map((camera) => `camera ${camera.name}`);
-    if (!this.#joints) missing.push('joints');
-    if (missing.length > 0) return { kind: 'waiting', for: missing };
-
-    const what: StaleSource[] = [];
-    for (const camera of this.#cameras) {
-      const ageS = now - (camera.newest as Frame).time;
-      if (Math.abs(ageS) > camera.maxAgeS) what.push({ source: `camera ${camera.name}`, ageS });
-      // A clock that was set back must not make every later frame look overtaken.
-      if (ageS < -camera.maxAgeS) camera.newest = undefined;
-    }
-    const { jointsMaxAgeS } = this.#options;
-    const ageS = now - (this.#joints as JointState).time;
-    if (Math.abs(ageS) > jointsMaxAgeS) what.push({ source: 'joints', ageS });
-    if (ageS < -jointsMaxAgeS) this.#joints = undefined;
-    return what.length > 0 ? { kind: 'stale', what } : undefined;
+    const selection = this.#select(now);
+    return 'frames' in selection ? undefined : selection;
   }
 
   /**
@@ -137,20 +135,75 @@ export class Observer {
    * @throws UserError when a frame's data does not fit its size; the robot's error when a stream has failed
    */
   observe(now: number): Sighting {
-    const trouble = this.trouble(now);
-    if (trouble) return trouble;
-    const cameras = this.#cameras.map(pair);
-    let earliest = Number.POSITIVE_INFINITY;
-    let latest = Number.NEGATIVE_INFINITY;
-    for (const { current } of cameras) {
-      earliest = Math.min(earliest, current.time);
-      latest = Math.max(latest, current.time);
-    }
-    const { positions } = this.#joints as JointState;
+    const selection = this.#select(now);
+    if (!('frames' in selection)) return selection;
+    const { frames, skewS } = selection;
+    const cameras = this.#cameras.map((camera, c) => pair(camera, frames[c]));
+    const time = Math.max(...frames.map((frame) => frame.time));
+    const { positions } = this.#jointsAt(time);
     const state = Float32Array.from(this.#options.joints, (index) => positions[index]);
-    const observation: Observation = { time: latest, cameras, state, first: this.#first };
+    const observation: Observation = { time, cameras, state, first: this.#first };
     this.#first = false;
-    return { kind: 'ok', observation, skewS: latest - earliest };
+    return { kind: 'ok', observation, skewS };
+  }
+
+  /** The newest joints or, where these are further from the images than the tolerance, those measured with them. */
+  #jointsAt(time: number): JointState {
+    const newest = this.joints as JointState;
+    const apart = Math.abs(newest.time - time);
+    return apart <= this.#options.sync.toleranceS + SLACK_S ? newest : nearest(this.#joints, time);
+  }
+
+  /** The frame of each camera to show, or why there is none. */
+  #select(now: number): { readonly frames: readonly Frame[]; readonly skewS: number } | Trouble {
+    if (this.#failure) throw this.#failure.error;
+    const joints = this.joints;
+    const missing = this.#cameras
+      .filter((camera) => camera.recent.length === 0)
+      .map((camera) => `camera ${camera.name}`);
+    if (!joints) return { kind: 'waiting', for: [...missing, 'joints'] };
+    if (missing.length > 0) return { kind: 'waiting', for: missing };
+
+    const what: StaleSource[] = [];
+    for (const camera of this.#cameras) {
+      const ageS = now - (camera.recent.at(-1) as Frame).time;
+      if (Math.abs(ageS) > camera.maxAgeS) what.push({ source: `camera ${camera.name}`, ageS });
+      // A clock that was set back must not make every later frame look overtaken.
+      if (ageS < -camera.maxAgeS) {
+        camera.recent = [];
+        camera.shown = undefined;
+      }
+    }
+    const { jointsMaxAgeS } = this.#options;
+    const ageS = now - joints.time;
+    if (Math.abs(ageS) > jointsMaxAgeS) what.push({ source: 'joints', ageS });
+    if (ageS < -jointsMaxAgeS) this.#joints = [];
+    return what.length > 0 ? { kind: 'stale', what } : this.#aligned();
+  }
+
+  /**
+   * The newest frames. Where they are further apart than the tolerance, what the others saw when the slowest
+   * camera saw its newest; what a camera has shown before is never followed by something older.
+   */
+  #aligned(): { readonly frames: readonly Frame[]; readonly skewS: number } | Trouble {
+    const { toleranceS, maxSkewS } = this.#options.sync;
+    let frames = this.#cameras.map(({ recent }) => recent.at(-1) as Frame);
+    if (skewOf(frames) > toleranceS + SLACK_S) {
+      const reference = Math.min(...frames.map((frame) => frame.time));
+      const matched = this.#cameras.map(({ recent, shown }) => {
+        const earliest = shown?.source.time ?? Number.NEGATIVE_INFINITY;
+        return nearest(
+          recent.filter((frame) => frame.time >= earliest),
+          reference,
+        );
+      });
+      if (skewOf(matched) < skewOf(frames)) frames = matched;
+    }
+    const skewS = skewOf(frames);
+    if (skewS <= maxSkewS + SLACK_S) return { frames, skewS };
+    const byTime = [...frames].sort((a, b) => a.time - b.time);
+    const [earliest, latest] = [byTime[0] as Frame, byTime.at(-1) as Frame];
+    return { kind: 'skewed', skewS, cameras: [earliest.camera, latest.camera] };
   }
 
   /** Stops listening. Safe twice. */
@@ -159,8 +212,31 @@ export class Observer {
   }
 }
 
-function pair(camera: CameraState): CameraPair {
-  const source = camera.newest as Frame;
+/** Adds the newest, or one that came twice; one that was overtaken on its way is old news. */
+function keep<T extends { readonly time: number }>(recent: T[], sample: T, most: number): void {
+  const newest = recent.at(-1);
+  if (newest && newest.time > sample.time) return;
+  if (newest?.time === sample.time) recent.pop();
+  recent.push(sample);
+  if (recent.length > most) recent.shift();
+}
+
+/** Of samples in the order of their times, at least one; of two as near the later. */
+function nearest<T extends { readonly time: number }>(samples: readonly T[], time: number): T {
+  let best = samples[samples.length - 1];
+  for (let i = samples.length - 2; i >= 0; i--) {
+    if (Math.abs(samples[i].time - time) >= Math.abs(best.time - time)) break;
+    best = samples[i];
+  }
+  return best;
+}
+
+function skewOf(frames: readonly Frame[]): number {
+  const times = frames.map((frame) => frame.time);
+  return Math.max(...times) - Math.min(...times);
+}
+
+function pair(camera: CameraState, source: Frame): CameraPair {
   const before = camera.shown;
   // A camera slower than the policy shows one frame twice: it is resized once.
   const current = before?.source === source ? before.frame : resized(camera, source);

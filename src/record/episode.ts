@@ -28,6 +28,11 @@ export const TOPICS = {
   diagnostics: '/diagnostics',
 } as const;
 
+/** The bag of one episode, by the episode's seed or number: a folder of this name under `<run>/bags`. */
+export function bagName(episode: number): string {
+  return `episode_${String(episode).padStart(6, '0')}`;
+}
+
 /** Images as recorded: `jpeg` is small and lossy, `raw` exact. */
 export const IMAGE_FORMATS = ['jpeg', 'raw'] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];

@@ -35,6 +35,23 @@ export interface Outcome {
 export interface JointCommand {
   readonly time: number;
   readonly positions: Float32Array;
+  /** The way ahead if nothing new is learnt, within all limits and ending at rest; for robots that want it. */
+  readonly horizon?: Horizon;
+}
+
+/** Row k is for `dt · (k + 1)` s after the command it belongs to; contract joint order. */
+export interface Horizon {
+  /** s */
+  readonly dt: number;
+  readonly positions: readonly Float32Array[];
+}
+
+/**
+ * What ends the episode under way, but not the robot: its clock was set back, say. `Clock.sleepUntil` throws
+ * it; the loop brings the arm to rest and gives the episode up.
+ */
+export class EpisodeAborted extends Error {
+  override readonly name = 'EpisodeAborted';
 }
 
 export interface Clock {
@@ -45,7 +62,10 @@ export interface Clock {
    * is a pure function of seed, bundle and provider.
    */
   readonly lockstep: boolean;
-  /** Resolves at `time`; a lockstep robot advances its world to it, emitting frames and joints on the way. */
+  /**
+   * Resolves at `time`; a lockstep robot advances its world to it, emitting frames and joints on the way.
+   * @throws EpisodeAborted when that time will not come
+   */
   sleepUntil(time: number): Promise<void>;
 }
 
@@ -61,6 +81,8 @@ export interface Robot {
   readonly outcomes: Observable<Outcome>;
   /** The reward at which an episode counts as a success. */
   readonly maxReward: number;
+  /** Its controllers follow trajectories: commands come with their horizon. */
+  readonly wantsHorizon?: boolean;
   /** Brings robot and scene to the start of an episode and emits the first frames, joints and outcome. */
   reset(request: ResetRequest): Promise<void>;
   command(command: JointCommand): void;

@@ -1,6 +1,7 @@
 /** What a rollout is, as plain data: it crosses to the worker threads, and is kept with the results. */
 import type { StrategySpec } from '../contract/strategy.js';
 import type { ProviderChoice } from '../infer/providers.js';
+import type { ImageFormat } from '../record/episode.js';
 
 /**
  * Runs that must fail, so that a success means something: `blank-cameras` shows the policy black images;
@@ -23,4 +24,6 @@ export interface RolloutSpec {
   /** The task's own when absent, s on the robot's clock. */
   readonly timeLimitS?: number;
   readonly control?: Control;
+  /** Record every episode: one bag each in this folder, which is beside the results. */
+  readonly record?: { readonly dir: string; readonly images: ImageFormat };
 }

@@ -29,12 +29,31 @@ export const FAKE_CONTRACT: RobotContract = {
     { name: 'gripper', min: 0, max: 0.04, velocity: 0.2, acceleration: 4 },
   ],
   cameras: [
-    { name: 'wrist', role: 'wrist_detail', width: 8, height: 6, maxAgeS: 0.2, topic: '/wrist/image_raw' },
-    { name: 'head', role: 'global_overview', width: 12, height: 8, maxAgeS: 0.2, topic: '/head/image_raw' },
+    {
+      name: 'wrist',
+      role: 'wrist_detail',
+      width: 8,
+      height: 6,
+      maxAgeS: 0.2,
+      topic: '/wrist/image_raw',
+      qos: 'sensor_data',
+    },
+    {
+      name: 'head',
+      role: 'global_overview',
+      width: 12,
+      height: 8,
+      maxAgeS: 0.2,
+      topic: '/head/image_raw',
+      qos: 'sensor_data',
+    },
   ],
-  jointStates: { topic: '/joint_states' },
-  command: { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState' },
-  reward: { topic: '/reward' },
+  jointStates: { topics: ['/joint_states'] },
+  commands: [
+    { topic: '/joint_commands', type: 'sensor_msgs/msg/JointState', joints: ['pan', 'lift', 'gripper'] },
+  ],
+  reward: { topic: '/reward', max: 4 },
+  sync: { toleranceS: 0.025, maxSkewS: 0.2 },
   safety: { rampInS: 0, jointsMaxAgeS: 0.1 },
 };
 

@@ -194,6 +194,12 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    # camera of the dataset → its role; those named are used. Empty: what meta/saccade.json says
+    cameras: dict[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     shift_px: int = 4
     brightness: float = 0.1  # added to all channels, uniform in ±
@@ -241,6 +247,7 @@ class TrainConfig:
 @dataclass(frozen=True)
 class Config:
     name: str = "policy"
+    data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

@@ -1,23 +1,19 @@
-"""Demonstrations (docs/demonstrations.md) in memory as uint8, and batches of them with augmentation."""
+"""Demonstrations, read from a LeRobotDataset, in memory as uint8, and batches of them with augmentation."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .config import AugmentConfig, CameraSpec, ConfigError
+from .config import AugmentConfig, Role
+from .lerobot import LeRobotFolder
 from .policy import Normalisation
-
-FORMAT = ("saccade-demos", 1)
-ALL = slice(None)
+from .rows import read_rows
 
 
 @dataclass
@@ -33,42 +29,23 @@ class Demonstrations:
     """All rows of the chosen episodes, one after the other. A row's previous frame is the row
     before it; an episode's first row is its own."""
 
-    def __init__(self, folder: Path, episodes: slice = ALL) -> None:
-        index = folder / "demos.json"
-        try:
-            self.meta: dict[str, Any] = json.loads(index.read_text())
-        except FileNotFoundError as error:
-            raise ConfigError(f"{index} does not exist: give --data a folder of demonstrations") from error
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{index} cannot be read as JSON: {error}") from error
-        if not isinstance(self.meta, dict) or (self.meta.get("format"), self.meta.get("version")) != FORMAT:
-            raise ConfigError(
-                f"{index} has another format or version: expected {FORMAT[0]} version {FORMAT[1]}"
-            )
-        self.sha256 = hashlib.sha256(index.read_bytes()).hexdigest()
-        try:
-            self.joints: list[str] = self.meta["joints"]
-            self.rate_hz: float = self.meta["rate_hz"]
-            self.cameras = [
-                CameraSpec(c["name"], c["role"], c["width"], c["height"]) for c in self.meta["cameras"]
-            ]
-            chosen = [(e["dir"], int(e["steps"])) for e in self.meta["episodes"]][episodes]
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"{index} is malformed ({error!r}): record the demonstrations again") from error
-        if not chosen:
-            raise ConfigError(f"{index} lists no episodes: record some first")
+    def __init__(
+        self, folder: Path, episodes: int | None = None, roles: Mapping[str, Role] | None = None
+    ) -> None:
+        """The first `episodes` of a LeRobotDataset v3, or all. roles: camera → role, where the dataset itself
+        does not say. Raises ConfigError."""
+        self.source = LeRobotFolder(folder, roles)
+        self.joints, self.rate_hz = self.source.joints, self.source.rate_hz
+        self.cameras = [camera.spec for camera in self.source.cameras]
+        chosen = self.source.episodes[:episodes]
 
-        lengths = [steps for _, steps in chosen]
+        lengths = [episode.length for episode in chosen]
         rows, n = sum(lengths), len(self.joints)
         self.starts = np.cumsum([0, *lengths])
         self.frames = [torch.empty(rows, c.height, c.width, 3, dtype=torch.uint8) for c in self.cameras]
         self.state, self.action = torch.empty(rows, n), torch.empty(rows, n)
-        for (name, length), start in zip(chosen, self.starts, strict=False):
-            at = folder / name
-            for camera, frames in zip(self.cameras, self.frames, strict=True):
-                _read(at / f"{camera.name}.npy", frames[start : start + length], np.uint8)
-            _read(at / "state.npy", self.state[start : start + length], np.float32)
-            _read(at / "action.npy", self.action[start : start + length], np.float32)
+        into = [frames.numpy() for frames in self.frames]
+        read_rows(self.source.cameras, chosen, self.rate_hz, into, self.state.numpy(), self.action.numpy())
         self.first = torch.from_numpy(np.repeat(self.starts[:-1], lengths))  # [rows] first row of the episode
         self.last = torch.from_numpy(np.repeat(self.starts[1:], lengths) - 1)
 
@@ -110,21 +87,6 @@ class Demonstrations:
         return Normalisation(
             state.mean(0), state.std(0).clamp_min(floor), target.mean(0), target.std(0).clamp_min(floor)
         )
-
-
-def _read(path: Path, into: Tensor, dtype: type) -> None:
-    try:
-        array = np.load(path)
-    except (OSError, EOFError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): record the demonstrations again") from error
-    if array.dtype != dtype or array.shape != tuple(into.shape):
-        raise ConfigError(
-            f"{path} holds {array.dtype} {list(array.shape)}, demos.json says "
-            f"{np.dtype(dtype)} {list(into.shape)}: record the demonstrations again"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ConfigError(f"{path} holds NaN or infinite values: record the demonstrations again")
-    into.copy_(torch.from_numpy(array))
 
 
 class Shift:

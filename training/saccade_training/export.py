@@ -150,6 +150,7 @@ def manifest(
     name: str,
 ) -> dict[str, Any]:
     data, config = state["data"], state["config"]
+    manifested = ("cameras", "joints", "rate_hz", "task")
     return {
         "format": "saccade-policy",
         "version": 1,
@@ -182,18 +183,7 @@ def manifest(
                 **config["policy"],
                 "parameters": sum(p.numel() for p in policy.parameters()),
             },
-            "dataset": {
-                key: data[key]
-                for key in (
-                    "robot",
-                    "seed",
-                    "generator",
-                    "episodes",
-                    "rows",
-                    "validation_episodes",
-                    "demos_sha256",
-                )
-            },
+            "dataset": {key: value for key, value in data.items() if key not in manifested},
             "training": {
                 "seed": config["train"]["seed"],
                 "steps": state["step"],

@@ -110,19 +110,19 @@ class Trainer:
     # -- state -----------------------------------------------------------------------------------------
 
     def _data(self) -> dict[str, Any]:
-        meta = self.data.meta
+        source = self.data.source
         return {
             "cameras": [asdict(c) for c in self.data.cameras],
             "joints": self.data.joints,
             "rate_hz": self.data.rate_hz,
-            "task": meta.get("task"),
-            "robot": meta.get("robot"),
-            "seed": meta.get("seed"),
-            "generator": meta.get("generator"),
+            "task": "; ".join(source.tasks),
+            "robot": source.robot,
+            "generator": source.generator,
+            "seeds": [min(source.seeds), max(source.seeds)] if source.seeds else None,
             "episodes": self.data.episodes,
             "rows": len(self.data),
             "validation_episodes": self.split.validation_episodes,
-            "demos_sha256": self.data.sha256,
+            "dataset_sha256": source.sha256,
         }
 
     def state(self) -> dict[str, Any]:
@@ -144,8 +144,8 @@ class Trainer:
             )
         now = self._data()
         # the split too: an episode once trained on must not come to validate
-        for key in ("demos_sha256", "episodes", "validation_episodes"):
-            if state["data"][key] != now[key]:
+        for key in ("dataset_sha256", "cameras", "episodes", "validation_episodes"):
+            if state["data"].get(key) != now[key]:
                 raise ConfigError(
                     f"{self.run.folder} was trained on other demonstrations or another split of them ({key} "
                     "differs): give --out a new folder, or the --data, --episodes, train.seed and "
@@ -279,7 +279,7 @@ def main(argv: list[str] | None = None) -> int:
         description="Train a policy; resumes RUN_DIR when it holds a checkpoint."
     )
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder of demonstrations")
+    parser.add_argument("--data", type=Path, required=True, help="folder of a LeRobotDataset v3")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--max-minutes", type=float, help="anneal and stop within this much training time")
     parser.add_argument("--episodes", type=int, help="use only the first N episodes")
@@ -292,12 +292,16 @@ def main(argv: list[str] | None = None) -> int:
         config = load_config(args.config)
         if config.train.threads:
             torch.set_num_threads(config.train.threads)
-        data = Demonstrations(args.data, slice(args.episodes))
+        print(f"reading {args.data}", flush=True)
+        before = time.monotonic()
+        data = Demonstrations(args.data, args.episodes, config.data.cameras)
+        reading = time.monotonic() - before
         trainer = Trainer(config, data, Run(args.out), args.max_minutes)
         run = Run.open(args.out)  # only now, so that a refusal leaves no folder behind
         size = sum(p.numel() for p in trainer.policy.parameters()) / 1e6
         print(
-            f"{data.episodes} episodes, {len(data)} rows ({len(trainer.split.train)} to train on); "
+            f"{data.episodes} episodes, {len(data)} rows ({len(trainer.split.train)} to train on), read in "
+            f"{reading:.0f} s; "
             f"{size:.2f} M parameters; {trainer.device}, {torch.get_num_threads()} threads; "
             + (f"resuming at step {trainer.step}" if trainer.step else "starting"),
             flush=True,

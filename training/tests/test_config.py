@@ -39,7 +39,8 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "advice"),
     [
-        ("polcy: {}", "polcy", "use one of name, policy, train"),
+        ("polcy: {}", "polcy", "use one of name, data, policy, train"),
+        ("data: { cameras: { top: overview } }", "data.cameras.top", "choose one of wrist_detail"),
         ("policy: { flow: { methd: off } }", "policy.flow.methd", "use one of method"),
         ("policy: { flow: { method: farneback } }", "policy.flow.method", "choose one of off, lucas_kanade"),
         ("policy: { flow: { method: [off] } }", "policy.flow.method", "choose one of"),
@@ -114,7 +115,7 @@ def test_defaults_are_the_documents() -> None:
 
 def test_the_readme_lists_every_option_with_its_default() -> None:
     def leaves(value: object, key: str = "") -> dict[str, object]:
-        if not isinstance(value, dict) or key.endswith("grids"):
+        if not isinstance(value, dict) or not value or key.endswith("grids"):
             return {key: value}
         return {k: v for name, child in value.items() for k, v in leaves(child, f"{key}.{name}").items()}
 

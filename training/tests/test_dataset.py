@@ -1,30 +1,52 @@
-"""Demonstrations: rows, chunks, previous frames, augmentation, and refusals that name the file."""
+"""Demonstrations: a LeRobotDataset in memory; rows, chunks, previous frames, augmentation."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from synthetic import ROLES, make_demos, write_demos
 
-from saccade_training.config import AugmentConfig, ConfigError
+from saccade_training.config import AugmentConfig
 from saccade_training.dataset import Demonstrations, Shift, colour_jitter
 
 
-def test_rows_are_the_files_one_after_the_other(demos: Path, data: Demonstrations) -> None:
+def test_rows_are_the_episodes_one_after_the_other(data: Demonstrations) -> None:
     assert (data.episodes, len(data)) == (4, 10 + 11 + 12 + 13)
-    second = slice(10, 21)
-    assert np.array_equal(data.frames[2][second], np.load(demos / "episode_000001" / "head.npy"))
-    assert np.array_equal(data.state[second], np.load(demos / "episode_000001" / "state.npy"))
     assert data.rows_of([1]).tolist() == list(range(10, 21))
+    for e, demo in enumerate(make_demos(episodes=4, steps=10, size=32)):
+        rows = data.rows_of([e])
+        assert [c.name for c in data.cameras] == list(demo.frames)
+        for frames, made in zip(data.frames, demo.frames.values(), strict=True):
+            assert np.array_equal(frames[rows], made)
+        assert np.array_equal(data.state[rows], demo.state)
+        assert np.array_equal(data.action[rows], demo.action)
 
 
-def test_the_first_episodes_can_be_chosen(demos: Path) -> None:
-    assert len(Demonstrations(demos, slice(2))) == 21
+def test_joints_rate_and_roles_are_the_datasets(data: Demonstrations) -> None:
+    assert data.joints[-1] == "gripper"
+    assert data.rate_hz == 20
+    assert {c.name: c.role for c in data.cameras} == ROLES
+    assert {(c.width, c.height) for c in data.cameras} == {(32, 32)}
+
+
+@pytest.mark.parametrize("episodes_a_file", [1, 3])
+def test_the_first_episodes_can_be_chosen(data: Demonstrations, tmp_path: Path, episodes_a_file: int) -> None:
+    folder = write_demos(tmp_path / "d", 4, steps=10, size=32, episodes_a_file=episodes_a_file)
+    part = Demonstrations(folder, 2)
+    assert (part.episodes, len(part)) == (2, 21)
+    for frames, whole in zip(part.frames, data.frames, strict=True):
+        assert torch.equal(frames, whole[:21])
+    assert torch.equal(part.action, data.action[:21])
+
+
+def test_batches_longer_than_what_is_decoded_at_a_time_are_read_whole(tmp_path: Path) -> None:
+    folder = write_demos(tmp_path / "d", 2, steps=200, size=24)  # 401 rows: four batches of 128
+    found, made = Demonstrations(folder), make_demos(2, steps=200, size=24)
+    assert np.array_equal(found.frames[1], np.concatenate([m.frames["wrist_context"] for m in made]))
+    assert np.array_equal(found.state, np.concatenate([m.state for m in made]))
 
 
 def test_a_chunk_repeats_the_episodes_last_action_and_masks_it(data: Demonstrations) -> None:
@@ -88,61 +110,3 @@ def test_no_colour_jitter_leaves_a_frame_as_it_is() -> None:
     none = AugmentConfig(brightness=0, contrast=0, channel_gain=0)
     frame = torch.rand(4, 3, 2, 2)
     assert torch.equal(colour_jitter(none, 3, 4, torch.Generator())(0, frame), frame)
-
-
-def change_meta(key: str, value: object) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        path = folder / "demos.json"
-        meta = json.loads(path.read_text())
-        if value is None:
-            del meta[key]
-        else:
-            meta[key] = value
-        path.write_text(json.dumps(meta))
-
-    return change
-
-
-def save(name: str, array: np.ndarray) -> Callable[[Path], None]:
-    return lambda folder: np.save(folder / "episode_000001" / name, array)
-
-
-def write(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
-
-
-NAN = np.full((11, 7), np.nan, dtype=np.float32)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "file", "says"),
-    [
-        (lambda f: (f / "demos.json").unlink(), "demos.json", "does not exist: give --data"),
-        (write("demos.json", b"{"), "demos.json", "JSON"),
-        (write("demos.json", b"[]"), "demos.json", "saccade-demos version 1"),
-        (change_meta("version", 2), "demos.json", "saccade-demos version 1"),
-        (change_meta("joints", None), "demos.json", "'joints'"),
-        (change_meta("episodes", []), "demos.json", "lists no episodes"),
-        (lambda f: (f / "episode_000001/head.npy").unlink(), "episode_000001/head.npy", "cannot be read"),
-        (write("episode_000001/state.npy", b""), "episode_000001/state.npy", "cannot be read"),
-        (write("episode_000001/state.npy", b"junk" * 50), "episode_000001/state.npy", "cannot be read"),
-        (save("state.npy", np.zeros((11, 6), np.float32)), "episode_000001/state.npy", "[11, 6]"),
-        (save("action.npy", np.zeros((9, 7), np.float32)), "episode_000001/action.npy", "[9, 7]"),
-        (save("action.npy", np.zeros((11, 7), np.float64)), "episode_000001/action.npy", "float64"),
-        (save("head.npy", np.zeros((11, 32, 33, 3), np.uint8)), "episode_000001/head.npy", "33, 3"),
-        (save("state.npy", NAN), "episode_000001/state.npy", "NaN"),
-        (save("action.npy", NAN), "episode_000001/action.npy", "NaN"),
-    ],
-)
-def test_spoilt_demonstrations_are_refused_by_name(
-    demos: Path, tmp_path: Path, spoil: Callable[[Path], None], file: str, says: str
-) -> None:
-    folder = tmp_path / "demos"
-    shutil.copytree(demos, folder)
-    spoil(folder)
-    with pytest.raises(ConfigError) as caught:
-        Demonstrations(folder)
-    message = str(caught.value)
-    assert message.startswith(f"{folder / file} ")
-    assert says in message
-    assert "\n" not in message

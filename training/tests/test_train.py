@@ -209,7 +209,7 @@ def test_a_run_is_not_resumed_with_other_demonstrations_or_another_split(
     if change == "demos":
         data = Demonstrations(write_demos(tmp_path / "other", episodes=4, steps=9, size=32))
     if change == "episodes":
-        data = Demonstrations(demos, slice(3))
+        data = Demonstrations(demos, 3)
     if change == "seed":
         seed = next(
             s

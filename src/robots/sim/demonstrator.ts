@@ -1,27 +1,33 @@
 /**
- * Runs the scripted expert and keeps what a learner needs. The expert's *intended* action is recorded while
- * a disturbed one is executed (DART, Laskey et al. 2017), so the data shows recoveries from states a learned
+ * Runs the scripted expert. A learner is to have the expert's *intended* action while a disturbed one is
+ * executed (DART, Laskey et al. 2017), so the data shows recoveries from states a learned
  * policy will drift into: wandering joints, knocks, and a gripper that lets go.
  */
 import { Random } from '../../random.js';
-import type { Frame } from '../robot.js';
 import { PickLiftExpert } from './expert.js';
 import type { SimRobot } from './simRobot.js';
 
-/** One demonstration, row by row in time: T rows. */
+/** One control tick. Vectors in contract joint order; they belong to the receiver. */
+export interface DemonstrationStep {
+  /** s, robot clock. */
+  readonly time: number;
+  /** Measured joint positions. */
+  readonly state: Float32Array;
+  /** What the expert wants next. */
+  readonly action: Float32Array;
+  /** What the robot was sent: the action, disturbed and within the joints' limits. */
+  readonly command: Float32Array;
+}
+
 export interface Demonstration {
   readonly seed: number;
   readonly success: boolean;
   /** Sum of the rewards after each action. */
   readonly return: number;
+  readonly highestReward: number;
   readonly steps: number;
-  /** By camera name: T frames, H·W·3 bytes each. */
-  readonly frames: ReadonlyMap<string, Uint8Array[]>;
-  /** T rows each, contract joint order. */
-  readonly states: Float32Array[];
-  readonly actions: Float32Array[];
-  /** The reward of the state that row's frames show. */
-  readonly rewards: number[];
+  /** s, robot clock. */
+  readonly durationS: number;
 }
 
 export interface DemonstrateOptions {
@@ -29,58 +35,50 @@ export interface DemonstrateOptions {
   readonly timeLimitS: number;
   /** Disturb the executed commands. Off: the expert as it is. */
   readonly disturb: boolean;
-  /** Keep camera frames. Off: nothing is rendered. */
-  readonly frames: boolean;
+  /** Sees every tick as its command is given; the demonstration waits for it. */
+  readonly onStep?: (step: DemonstrationStep) => void | Promise<void>;
 }
 
 /** Runs the expert on `robot` for one episode. Deterministic in the seed. */
 export async function demonstrate(robot: SimRobot, options: DemonstrateOptions): Promise<Demonstration> {
   const { seed } = options;
-  const { joints } = robot.contract;
-  const frames = new Map<string, Uint8Array[]>(robot.contract.cameras.map((camera) => [camera.name, []]));
-  const states: Float32Array[] = [];
-  const actions: Float32Array[] = [];
-  const rewards: number[] = [];
-  let newest: Frame[] = [];
+  const { joints, rateHz } = robot.contract;
   let outcome = { reward: 0, failure: undefined as string | undefined };
-  const subscriptions = [
-    robot.outcomes.subscribe((o) => {
-      outcome = { reward: o.reward, failure: o.failure };
-    }),
-    ...(options.frames ? [robot.frames.subscribe((frame) => newest.push(frame))] : []),
-  ];
+  const subscription = robot.outcomes.subscribe((o) => {
+    outcome = { reward: o.reward, failure: o.failure };
+  });
   const expert = new PickLiftExpert(robot);
-  const disturbance = options.disturb
-    ? new Disturbance(seed, joints.length, robot.contract.rateHz)
-    : undefined;
-  let total = 0;
+  const disturbance = options.disturb ? new Disturbance(seed, joints.length, rateHz) : undefined;
+  let [steps, total, highestReward] = [0, 0, 0];
   try {
     await robot.reset({ seed });
     expert.reset();
-    const period = 1 / robot.contract.rateHz;
-    const ticks = Math.round(options.timeLimitS / period);
-    for (let tick = 0; tick < ticks && outcome.reward < robot.maxReward && !outcome.failure; tick++) {
-      for (const frame of newest) frames.get(frame.camera)?.push(frame.data);
-      newest = [];
-      const measured = robot.measured();
-      states.push(measured);
-      rewards.push(outcome.reward);
-      const action = expert.act(measured);
-      actions.push(action);
-      const positions = disturbance ? disturbance.apply(action) : action;
-      for (let j = 0; j < positions.length; j++) {
-        positions[j] = Math.min(joints[j].max, Math.max(joints[j].min, positions[j]));
-      }
-      robot.command({ time: robot.clock.now, positions });
-      await robot.clock.sleepUntil((tick + 1) * period);
+    const ticks = Math.round(options.timeLimitS * rateHz);
+    for (; steps < ticks && outcome.reward < robot.maxReward && !outcome.failure; steps++) {
+      const time = robot.clock.now;
+      const state = robot.measured();
+      const action = expert.act(state);
+      const command = (disturbance?.apply(action) ?? action).map((position, j) =>
+        Math.min(joints[j].max, Math.max(joints[j].min, position)),
+      );
+      robot.command({ time, positions: command });
+      await options.onStep?.({ time, state, action, command });
+      await robot.clock.sleepUntil((steps + 1) / rateHz);
       total += outcome.reward;
+      highestReward = Math.max(highestReward, outcome.reward);
     }
   } finally {
-    for (const subscription of subscriptions) subscription.unsubscribe();
+    subscription.unsubscribe();
     expert.free();
   }
-  const success = outcome.reward >= robot.maxReward;
-  return { seed, success, return: total, steps: actions.length, frames, states, actions, rewards };
+  return {
+    seed,
+    success: outcome.reward >= robot.maxReward,
+    return: total,
+    highestReward,
+    steps,
+    durationS: robot.clock.now,
+  };
 }
 
 /** What happens to the expert's commands: correlated noise, knocks, a slipping gripper. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadContract } from '../../contract/load.js';
-import { demonstrate } from './demonstrator.js';
+import { type DemonstrationStep, demonstrate } from './demonstrator.js';
 import { Kinematics } from './kinematics.js';
 import { SimRobot } from './simRobot.js';
 import { loadTask } from './task.js';
@@ -19,7 +19,7 @@ afterAll(() => robot.close());
 const successes = async (seeds: number, first: number, disturb: boolean) => {
   let count = 0;
   for (let seed = first; seed < first + seeds; seed++) {
-    const demo = await demonstrate(robot, { seed, timeLimitS: 12, disturb, frames: false });
+    const demo = await demonstrate(robot, { seed, timeLimitS: 12, disturb });
     if (demo.success) count++;
   }
   return count;
@@ -37,14 +37,17 @@ describe('the scripted expert', () => {
   it('keeps its intended commands inside the contract’s limits, undisturbed', async () => {
     const { joints, rateHz } = robot.contract;
     for (let seed = 1; seed <= 10; seed++) {
-      const { states, actions } = await demonstrate(robot, {
+      const steps: DemonstrationStep[] = [];
+      await demonstrate(robot, {
         seed,
         timeLimitS: 12,
         disturb: false,
-        frames: false,
+        onStep: (step) => void steps.push(step),
       });
-      let previous = states[0];
-      for (const action of actions) {
+      expect(steps.length).toBeGreaterThan(20);
+      let previous = steps[0].state;
+      for (const { action, command } of steps) {
+        expect(command).toEqual(action);
         joints.forEach((joint, j) => {
           expect(action[j]).toBeGreaterThanOrEqual(joint.min);
           expect(action[j]).toBeLessThanOrEqual(joint.max);
@@ -56,11 +59,23 @@ describe('the scripted expert', () => {
   });
 
   it('takes different paths under disturbance, the same one for the same seed', async () => {
-    const run = (seed: number, disturb: boolean) =>
-      demonstrate(robot, { seed, timeLimitS: 12, disturb, frames: false });
-    const [calm, shaken, again] = [await run(11, false), await run(11, true), await run(11, true)];
-    expect(again.actions).toEqual(shaken.actions);
-    expect(shaken.actions).not.toEqual(calm.actions);
+    const run = async (disturb: boolean) => {
+      const steps: DemonstrationStep[] = [];
+      await demonstrate(robot, {
+        seed: 11,
+        timeLimitS: 12,
+        disturb,
+        onStep: (step) => void steps.push(step),
+      });
+      return steps;
+    };
+    const [calm, shaken, again] = [await run(false), await run(true), await run(true)];
+    expect(again).toEqual(shaken);
+    expect(shaken.map(({ action }) => action)).not.toEqual(calm.map(({ action }) => action));
+    // What is executed is disturbed, what a learner sees as the action is not.
+    expect(shaken.some(({ action, command }) => action.some((a, j) => Math.abs(a - command[j]) > 0.01))).toBe(
+      true,
+    );
   });
 });
 

@@ -26,19 +26,20 @@ export interface CameraJitter {
 const FAR = 10;
 
 export class Renderer {
+  /** By geom. */
+  readonly textures: Texture[];
   readonly #scene: Scene;
-  readonly #textures: Texture[];
   readonly #rays = new Map<string, RayBuffers>();
   readonly #color = new Float64Array(3);
   light: Light = { direction: [0.2, -0.5, 0.84], diffuse: 0.75, ambient: 0.4, tint: [1, 1, 1] };
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    this.#textures = sceneTextures(scene);
+    this.textures = sceneTextures(scene);
   }
 
   setTexture(geom: number, texture: Texture): void {
-    this.#textures[geom] = texture;
+    this.textures[geom] = texture;
   }
 
   /**
@@ -113,7 +114,7 @@ export class Renderer {
       const pz = origin[2] + t * dz - xpos[3 * geom + 2];
       const m = 9 * geom;
       const [nx, ny, nz] = [normals[3 * i], normals[3 * i + 1], normals[3 * i + 2]];
-      this.#textures[geom](
+      this.textures[geom](
         xmat[m] * px + xmat[m + 3] * py + xmat[m + 6] * pz,
         xmat[m + 1] * px + xmat[m + 4] * py + xmat[m + 7] * pz,
         xmat[m + 2] * px + xmat[m + 5] * py + xmat[m + 8] * pz,

@@ -98,7 +98,7 @@ describe('SimRobot', () => {
 
   it('shows the cube to every role: repainting it changes each camera’s picture', async () => {
     // Above the cube all three cameras have it in view.
-    const demo = await demonstrate(a, { seed: 7, timeLimitS: 1, disturb: false, frames: false });
+    const demo = await demonstrate(a, { seed: 7, timeLimitS: 1, disturb: false });
     expect(demo.steps).toBe(20);
     const cube = a.scene.model.jnt_qposadr[a.scene.id('joint', 'cube')];
     for (const { name } of a.contract.cameras) {
@@ -161,7 +161,7 @@ describe('pick_lift', () => {
     const subscription = robot.outcomes.subscribe(({ reward }) => {
       if (stages.at(-1) !== reward) stages.push(reward);
     });
-    await demonstrate(robot, { seed: 1, timeLimitS: 12, disturb: false, frames: false });
+    await demonstrate(robot, { seed: 1, timeLimitS: 12, disturb: false });
     subscription.unsubscribe();
     // One finger may touch in the same tick as the other.
     expect(stages.filter((stage) => stage !== 1)).toEqual([0, 2, 3, 4]);
@@ -176,7 +176,7 @@ describe('pick_lift', () => {
   });
 
   it('asks for half a second at goal height, and starts counting anew after a drop', async () => {
-    await demonstrate(robot, { seed: 4, timeLimitS: 12, disturb: false, frames: false });
+    await demonstrate(robot, { seed: 4, timeLimitS: 12, disturb: false });
     const { time } = { time: robot.clock.now };
     expect(robot.task.outcome(time).reward).toBe(4);
     const z = robot.scene.data.qpos[cubeAddress() + 2];

@@ -1,0 +1,111 @@
+/** ROS time as the loop's clock: the machine's, or what `/clock` says (`use_sim_time`). */
+import { nsToSeconds } from '../../messages/time.js';
+import { type Clock, EpisodeAborted } from '../robot.js';
+import type { RosNode, Subscription } from './rosNode.js';
+import { readStamp } from './stamp.js';
+
+const CLOCK_TOPIC = '/clock';
+/** A step back smaller than this (s) is a clock being disciplined, not set. */
+const SET_BACK_S = 0.001;
+/** Simulated time that stands still for longer (s of wall time) while it is waited for is not going to move. */
+const STANDSTILL_S = 2;
+/** How often (ms) a wait looks whether time still moves. */
+const LOOK_MS = 100;
+
+export class RosClock implements Clock {
+  readonly lockstep = false;
+  readonly #graph: Pick<RosNode, 'now' | 'listen'>;
+  readonly #subscription: Subscription | undefined;
+  /** ns; what `/clock` said last. */
+  #simulated = 0n;
+  /** `performance.now()` of that, ms. */
+  #heardAt: number | undefined;
+  #latest = Number.NEGATIVE_INFINITY;
+  #setBack: string | undefined;
+  readonly #sleepers = new Set<() => void>();
+  #closed = false;
+
+  constructor(graph: Pick<RosNode, 'now' | 'listen'>, { simTime }: { readonly simTime: boolean }) {
+    this.#graph = graph;
+    // Best effort: whoever publishes a clock is heard, reliable or not.
+    this.#subscription = simTime
+      ? graph.listen('rosgraph_msgs/msg/Clock', CLOCK_TOPIC, 'sensor_data', (cdr) => this.#tick(cdr))
+      : undefined;
+  }
+
+  /** True once there is a time at all: under simulated time, once `/clock` has said something. */
+  get running(): boolean {
+    return !this.#subscription || this.#heardAt !== undefined;
+  }
+
+  get now(): number {
+    const now = nsToSeconds(this.#subscription ? this.#simulated : this.#graph.now());
+    if (now < this.#latest - SET_BACK_S) {
+      this.#setBack ??= `the clock was set back by ${(this.#latest - now).toFixed(3)} s`;
+      this.#latest = now;
+    } else {
+      this.#latest = Math.max(this.#latest, now);
+    }
+    return now;
+  }
+
+  /** An episode begins: what happened to the clock before is forgotten. */
+  begin(): void {
+    void this.now;
+    this.#setBack = undefined;
+  }
+
+  /** @throws EpisodeAborted when the clock was set back since `begin`, or simulated time does not move */
+  async sleepUntil(time: number): Promise<void> {
+    const since = performance.now();
+    for (;;) {
+      const left = time - this.now;
+      if (this.#closed) throw new EpisodeAborted('the robot was closed');
+      if (this.#setBack !== undefined) {
+        const reason = this.#setBack;
+        this.#setBack = undefined;
+        throw new EpisodeAborted(reason);
+      }
+      if (left <= 0) return;
+      if (!this.#subscription) {
+        await this.#nap(Math.min(1000 * left, LOOK_MS));
+        continue;
+      }
+      const stillS = (performance.now() - Math.max(since, this.#heardAt ?? 0)) / 1000;
+      if (stillS >= STANDSTILL_S)
+        throw new EpisodeAborted(`nothing has come on ${CLOCK_TOPIC} for ${stillS.toFixed(1)} s`);
+      await this.#nap(LOOK_MS);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#subscription?.close();
+    this.#awaken();
+  }
+
+  #tick(cdr: Uint8Array): void {
+    // The message is a builtin_interfaces/Time and nothing else; at the very start it is 0.
+    this.#simulated = readStamp(cdr) ?? 0n;
+    this.#heardAt = performance.now();
+    void this.now;
+    this.#awaken();
+  }
+
+  /** Until `ms` of wall time have passed, or `/clock` says something. */
+  #nap(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#sleepers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#sleepers.add(wake);
+    });
+  }
+
+  #awaken(): void {
+    for (const wake of this.#sleepers) wake();
+  }
+}

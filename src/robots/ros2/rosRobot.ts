@@ -1,0 +1,281 @@
+/**
+ * A robot on ROS 2: the topics, services and clock of its contract behind the Robot port.
+ *
+ * No callback throws. What is wrong with a source is counted, said once (`onNotice`) and shown in `status`; a
+ * source that delivers nothing of use goes stale, and the loop holds.
+ */
+import { Subject } from 'rxjs';
+import type { ResetSpec, RobotContract } from '../../contract/contract.js';
+import { UserError } from '../../errors.js';
+import {
+  EpisodeAborted,
+  type Frame,
+  type JointCommand,
+  type JointState,
+  type Outcome,
+  type ResetRequest,
+  type Robot,
+} from '../robot.js';
+import { Camera } from './camera.js';
+import { RosClock } from './clock.js';
+import { Commands } from './commands.js';
+import type { RosGraph } from './graph.js';
+import { JointStates } from './jointStates.js';
+import { Outcomes } from './outcomes.js';
+import { type Notice, Source, type SourceStatus } from './source.js';
+
+/** How often (ms) the graph is looked at for what comes up, goes, or should not be there. */
+const LOOK_MS = 500;
+/** Joint states that come for so long (s) without some of the joints will not have them. */
+const JOINTS_TIMEOUT_S = 2;
+/** Wall time (s) within which `/clock` must say something. */
+const CLOCK_TIMEOUT_S = 5;
+/** Stamps may be ahead of the time they arrive at: by what it takes to read a clock, or by a step of `/clock`. */
+const EARLY_S = { real: 0.005, simulated: 0.05 };
+
+export interface RosRobotOptions {
+  readonly graph: RosGraph;
+  readonly contract: RobotContract;
+  /** Time is what `/clock` says (`use_sim_time`). */
+  readonly simTime: boolean;
+  /** The task's; the contract's `reward.max` when absent. */
+  readonly maxReward?: number;
+  readonly onNotice?: (notice: Notice) => void;
+}
+
+export interface RosRobotStatus {
+  /** Cameras, joint states, reward and success, in that order. */
+  readonly sources: readonly SourceStatus[];
+  /** Others who send commands to this robot's controllers; there should be none. */
+  readonly rivals: readonly string[];
+  /** Command topics that no controller listens to. */
+  readonly unheard: readonly string[];
+}
+
+export class RosRobot implements Robot {
+  readonly contract: RobotContract;
+  readonly frames = new Subject<Frame>();
+  readonly joints = new Subject<JointState>();
+  readonly outcomes = new Subject<Outcome>();
+  readonly clock: RosClock;
+  readonly maxReward: number;
+  readonly wantsHorizon: boolean;
+  readonly #options: RosRobotOptions;
+  readonly #cameras: readonly Camera[];
+  readonly #cameraSources: readonly Source[];
+  readonly #jointSources: readonly Source[];
+  readonly #outcomeSources: readonly Source[];
+  readonly #jointStates: JointStates;
+  readonly #outcomes: Outcomes;
+  readonly #commands: Commands;
+  readonly #looking: NodeJS.Timeout;
+  /** Only what was seen from then on (s) is passed on. */
+  #since = Number.NEGATIVE_INFINITY;
+  #rivals = '';
+
+  /**
+   * Subscribes to everything and offers its commands; nothing moves before `command`.
+   * @throws UserError when a message type is not installed
+   */
+  constructor(options: RosRobotOptions) {
+    const { graph, contract, simTime, maxReward } = options;
+    this.#options = options;
+    this.contract = contract;
+    this.maxReward = maxReward ?? contract.reward.max;
+    this.wantsHorizon = contract.commands.some(({ type }) => type === 'trajectory_msgs/msg/JointTrajectory');
+    this.clock = new RosClock(graph, { simTime });
+    const now = () => this.clock.now;
+
+    this.#cameraSources = contract.cameras.map(({ name, topic, maxAgeS }) =>
+      this.#source(`camera ${name}`, topic, maxAgeS),
+    );
+    this.#cameras = contract.cameras.map(
+      (spec, c) =>
+        new Camera({
+          graph,
+          spec,
+          source: this.#cameraSources[c],
+          now,
+          wanted: () => this.frames.observed,
+          onFrame: (frame) => {
+            if (frame.time >= this.#since) this.frames.next(frame);
+          },
+        }),
+    );
+    this.#jointSources = contract.jointStates.topics.map((topic) =>
+      this.#source('joint states', topic, contract.safety.jointsMaxAgeS),
+    );
+    this.#jointStates = new JointStates({
+      graph,
+      contract,
+      sources: this.#jointSources,
+      now,
+      onState: (state) => {
+        if (state.time >= this.#since) this.joints.next(state);
+      },
+    });
+    // Rewards come when there are any: no age makes them wrong.
+    const reward = this.#source('reward', contract.reward.topic, Number.POSITIVE_INFINITY);
+    const success =
+      contract.success && this.#source('success', contract.success.topic, Number.POSITIVE_INFINITY);
+    this.#outcomeSources = success ? [reward, success] : [reward];
+    this.#outcomes = new Outcomes({
+      graph,
+      contract,
+      maxReward: this.maxReward,
+      reward,
+      success,
+      now,
+      onOutcome: (outcome) => {
+        if (outcome.time >= this.#since) this.outcomes.next(outcome);
+      },
+    });
+    this.#commands = new Commands(graph, contract);
+    this.#look();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /**
+   * Calls the contract's reset service, if there is one, and waits until what comes is of the new episode.
+   *
+   * @throws UserError when somebody else commands the robot, it does not reset, joint states lack joints of the
+   * contract, or there is no clock
+   */
+  async reset({ seed }: ResetRequest): Promise<void> {
+    this.#commands.refuseRivals();
+    this.#since = Number.POSITIVE_INFINITY;
+    try {
+      await this.#clockRuns();
+      const { reset } = this.contract;
+      if (reset) await this.#callReset(reset, seed);
+      // Messages of the attempt before may still be on their way.
+      await this.#passes(1 / this.contract.rateHz);
+    } finally {
+      this.#since = this.clock.now;
+    }
+    this.#outcomes.reset();
+    this.#jointStates.reset();
+    this.#commands.begin();
+    await this.#passes(1 / this.contract.rateHz);
+    await this.#jointsComplete();
+    for (const topic of this.#commands.unheard())
+      this.#notify({
+        level: 'warn',
+        source: 'commands',
+        message: `nobody listens on ${topic}: is its controller loaded and active?`,
+      });
+    this.clock.begin();
+  }
+
+  command(command: JointCommand): void {
+    this.#commands.send(command);
+  }
+
+  /** Somebody who watches says how the attempt went; a success earns `maxReward`. */
+  mark(verdict: 'success' | 'failure', reason = 'marked as failed by hand'): void {
+    this.#outcomes.mark(verdict, reason);
+  }
+
+  status(): RosRobotStatus {
+    const cameras = this.#cameraSources.map((source, c) => {
+      const status = source.status();
+      return status.state === 'waiting' || status.state === 'stale'
+        ? withReason(status, this.#cameras[c].explain())
+        : status;
+    });
+    const joints = this.#jointSources.map((source) => {
+      const status = source.status();
+      return status.state === 'ok' ? withReason(status, this.#jointStates.problem) : status;
+    });
+    const outcomes = this.#outcomeSources.map((source) => source.status());
+    return {
+      sources: [...cameras, ...joints, ...outcomes],
+      rivals: this.#commands.rivals(),
+      unheard: this.#commands.unheard(),
+    };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    for (const camera of this.#cameras) camera.close();
+    this.#jointStates.close();
+    this.#outcomes.close();
+    this.#commands.close();
+    this.clock.close();
+    this.frames.complete();
+    this.joints.complete();
+    this.outcomes.complete();
+  }
+
+  #source(name: string, topic: string, maxAgeS: number): Source {
+    const notify = (notice: Notice) => this.#notify(notice);
+    const earlyS = this.#options.simTime ? EARLY_S.simulated : EARLY_S.real;
+    return new Source({ name, topic, maxAgeS, earlyS, now: () => this.clock.now, notify });
+  }
+
+  #notify(notice: Notice): void {
+    this.#options.onNotice?.(notice);
+  }
+
+  #look(): void {
+    for (const camera of this.#cameras) camera.look();
+    this.#outcomes.look();
+    for (const source of [...this.#cameraSources, ...this.#jointSources]) source.look();
+    const rivals = this.#commands.rivals().join(', ');
+    if (rivals !== '' && rivals !== this.#rivals)
+      this.#notify({
+        level: 'error',
+        source: 'commands',
+        message: `somebody else commands this robot: ${rivals}`,
+      });
+    this.#rivals = rivals;
+  }
+
+  async #callReset({ service, type, timeoutS }: ResetSpec, seed: number): Promise<void> {
+    const request = type === 'saccade/srv/ResetEpisode' ? { seed } : {};
+    const reply = await this.#options.graph.callService(type, service, request, timeoutS);
+    const { success = true, message } = reply as { readonly success?: boolean; readonly message?: string };
+    if (!success)
+      throw new UserError(`the robot was not reset by ${service}: ${message || 'no reason given'}`);
+  }
+
+  async #clockRuns(): Promise<void> {
+    const until = performance.now() + 1000 * CLOCK_TIMEOUT_S;
+    while (!this.clock.running) {
+      if (performance.now() >= until)
+        throw new UserError(
+          `use_sim_time is set, but nothing has come on /clock for ${CLOCK_TIMEOUT_S} s; start the simulator, or unset it`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Lets the robot's time pass; a clock that a reset sets back has passed enough. */
+  async #passes(seconds: number): Promise<void> {
+    try {
+      await this.clock.sleepUntil(this.clock.now + seconds);
+    } catch (error) {
+      if (!(error instanceof EpisodeAborted)) throw error;
+    }
+  }
+
+  /** Joint states may take a few messages to name every joint; what never comes at all, the loop reports. */
+  async #jointsComplete(): Promise<void> {
+    const { rateHz } = this.contract;
+    for (let n = 0; this.#jointStates.problem !== undefined; n++) {
+      if (n / rateHz >= JOINTS_TIMEOUT_S) {
+        const topics = this.contract.jointStates.topics.join(', ');
+        throw new UserError(
+          `joint states on ${topics} cannot be used, ${this.#jointStates.problem}; correct the names in the robot contract (joints[].name, or joints[].ros.name where the robot calls them otherwise)`,
+        );
+      }
+      await this.#passes(1 / rateHz);
+    }
+  }
+}
+
+function withReason(status: SourceStatus, reason: string | undefined): SourceStatus {
+  if (reason === undefined) return status;
+  const state = status.state === 'ok' ? 'faulty' : status.state;
+  return { ...status, state, problem: status.problem ? `${status.problem}: ${reason}` : reason };
+}

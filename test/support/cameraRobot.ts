@@ -1,0 +1,118 @@
+/**
+ * A robot in real time for measuring recordings: cameras whose pictures were made beforehand, textured and
+ * noisy as real ones are, and joints that swing. Everything comes when it is due, however late the thread is.
+ */
+import { Subject } from 'rxjs';
+import type { RobotContract } from '../../src/contract/contract.js';
+import { Random } from '../../src/random.js';
+import type { Frame, JointState, Outcome, Robot } from '../../src/robots/robot.js';
+import { FAKE_CONTRACT } from './fakeRobot.js';
+
+/** Of each camera, shown over and over. */
+const PICTURES = 8;
+
+export interface CameraRobotOptions {
+  readonly cameras: number;
+  readonly width: number;
+  readonly height: number;
+  readonly cameraHz: number;
+  readonly jointsHz: number;
+}
+
+export class CameraRobot implements Robot {
+  readonly frames = new Subject<Frame>();
+  readonly joints = new Subject<JointState>();
+  readonly outcomes = new Subject<Outcome>();
+  readonly maxReward = 1;
+  readonly contract: RobotContract;
+  readonly clock;
+  readonly #pictures: readonly Uint8Array[][];
+  #began = performance.now();
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor({ cameras, width, height, cameraHz, jointsHz }: CameraRobotOptions) {
+    const names = ['wrist_detail', 'wrist_context', 'global_overview'] as const;
+    this.contract = {
+      ...FAKE_CONTRACT,
+      rateHz: cameraHz,
+      cameras: names.slice(0, cameras).map((role) => ({
+        name: role,
+        role,
+        width,
+        height,
+        // The loop must not hold because this machine is busy: the recording is what is measured.
+        maxAgeS: 1,
+        topic: `/${role}/image_raw`,
+        qos: 'sensor_data',
+      })),
+      safety: { rampInS: 0, jointsMaxAgeS: 1 },
+    };
+    this.#pictures = this.contract.cameras.map((_, camera) =>
+      Array.from({ length: PICTURES }, (_, n) => picture(width, height, camera * PICTURES + n)),
+    );
+    const now = () => (performance.now() - this.#began) / 1000;
+    this.clock = {
+      lockstep: false,
+      get now() {
+        return now();
+      },
+      sleepUntil: (time: number) =>
+        new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, (time - now()) * 1000))),
+    };
+    this.#every(cameraHz, (n, time) => {
+      this.contract.cameras.forEach(({ name }, camera) => {
+        const data = this.#pictures[camera]?.[n % PICTURES] as Uint8Array;
+        this.frames.next({ camera: name, time, width, height, data });
+      });
+    });
+    this.#every(jointsHz, (_, time) => {
+      const positions = this.contract.joints.map(
+        ({ min, max }, j) => (min + max) / 2 + ((max - min) / 3) * Math.sin(time / 3 + j),
+      );
+      this.joints.next({ time, positions: Float32Array.from(positions) });
+    });
+  }
+
+  /** The clock goes on, as a robot's does. */
+  async reset(): Promise<void> {
+    this.outcomes.next({ time: this.clock.now, reward: 0 });
+  }
+
+  command(): void {}
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers = [];
+  }
+
+  /** Calls `emit` at n/hz s, with that time, for every n. */
+  #every(hz: number, emit: (n: number, time: number) => void): void {
+    const slot = this.#timers.push(setTimeout(() => {}, 0)) - 1;
+    const due = (n: number) => {
+      const time = n / hz;
+      this.#timers[slot] = setTimeout(
+        () => {
+          emit(n, time);
+          due(n + 1);
+        },
+        Math.max(0, (time - this.clock.now) * 1000),
+      );
+    };
+    due(1);
+  }
+}
+
+/** rgb8: gradients, edges, fine texture, and a sensor's noise of some 2 %. */
+function picture(width: number, height: number, seed: number): Uint8Array {
+  const random = new Random(seed);
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const edge = ((x + seed * 11) >> 6) & 1 ? 30 : 0;
+      const light =
+        110 + edge + 50 * Math.sin(x / 90 + seed) + 20 * Math.sin(y / 31) + 8 * Math.sin((x * y) / 500);
+      for (let c = 0; c < 3; c++) data[at++] = light * (0.8 + 0.1 * c) + random.uniform(-5, 5);
+    }
+  }
+  return data;
+}
