@@ -8,11 +8,13 @@ import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
+import { nodeCommand } from './node.js';
 import { recordCommand } from './record.js';
 import { replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
 import { rolloutCommand } from './rollout.js';
 import { simCommand } from './sim.js';
+import { simRobotCommand } from './simRobot.js';
 import { startCommand } from './start.js';
 
 function program(): Command {
@@ -40,9 +42,11 @@ function program(): Command {
     inspectCommand,
     bagCommand,
     datasetCommand,
+    nodeCommand,
     recordCommand,
     demosCommand,
     simCommand,
+    simRobotCommand,
   ];
   for (const create of commands) addCommand(root, create());
   return root;

@@ -1,0 +1,80 @@
+/** `saccade sim-robot`: the embedded simulator as a robot on ROS 2, a node of its own (docs/ros2.md). */
+import { join } from 'node:path';
+import { setTimeout as timeout, setImmediate as turn } from 'node:timers/promises';
+import { Command } from 'commander';
+import { loadContract } from '../contract/load.js';
+import { connect } from '../robots/ros2/connect.js';
+import type { RosNode } from '../robots/ros2/rosNode.js';
+import { SimWorld } from '../robots/sim/simWorld.js';
+import { loadTask } from '../robots/sim/task.js';
+import { Pace } from '../simRobot/pace.js';
+import { SimPeer } from '../simRobot/simPeer.js';
+import { log } from './log.js';
+import { positiveNumber, seed } from './options.js';
+import { packageRoot, tasksDir } from './paths.js';
+import { rosArgs, takesRosArgs } from './rosArgs.js';
+
+interface SimRobotOptions {
+  robot: string;
+  task: string;
+  rtf: number;
+  seed: number;
+}
+
+export function simRobotCommand(): Command {
+  return takesRosArgs(
+    new Command('sim-robot')
+      .description('The embedded simulator as a robot on ROS 2, until Ctrl-C.')
+      .option('--robot <file>', 'robot contract', join(packageRoot, 'config/robots/sim_arm.yaml'))
+      .option('--task <name>', 'task name or file', 'pick_lift')
+      .option('--rtf <x>', 'real-time factor: simulated seconds a second', positiveNumber('--rtf'), 1)
+      .option('--seed <n>', 'of the scene before the first reset', seed('--seed'), 1)
+      .action(simulate),
+  );
+}
+
+async function simulate(_args: string[], options: SimRobotOptions, command: Command): Promise<void> {
+  const ros = rosArgs(command);
+  const contract = await loadContract(options.robot);
+  const task = await loadTask(options.task, tasksDir);
+  // It makes the time that the others take from /clock.
+  const node = await connect('sim_robot', { simTime: false, rosArgs: ros });
+  const signal = stopSignal();
+  try {
+    const world = await SimWorld.create(contract, task);
+    try {
+      await run(world, node, options, signal);
+    } finally {
+      world.free();
+    }
+  } finally {
+    node.close();
+  }
+}
+
+async function run(world: SimWorld, node: RosNode, options: SimRobotOptions, signal: AbortSignal) {
+  const { rtf, seed } = options;
+  const peer = new SimPeer({ world, graph: node, seed, warn: (sentence) => log.warn(sentence) });
+  const pace = new Pace({
+    realTimeFactor: rtf,
+    now: () => performance.now() / 1000,
+    // Timers are good to a millisecond; messages are to be read even when there is no time to wait.
+    sleep: async (s) => void (s < 0.001 ? await turn() : await timeout(1000 * s)),
+    onSlow: (factor) =>
+      log.warn(
+        `The simulation runs at ${factor.toFixed(2)} × real time, not ${rtf} ×: this machine is too slow.`,
+      ),
+  });
+  const { name } = world.contract;
+  log.info(
+    `${name} is simulated at ${rtf} × real time; ~/reset lays out the episode of a seed. Ctrl-C ends it.`,
+  );
+  while (!signal.aborted) await pace.passed(peer.advance());
+}
+
+/** Ending is what Ctrl-C, and a launch file that ends, ask of a program that goes on for ever: no error. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,31 @@
+/** This repository built as a ROS 2 package: what `colcon build` makes of it in a workspace of its own. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '../support/cli.js';
+import { ros, run, sourcedFrom } from './ros.js';
+
+/** The first build takes minutes; it is kept, and brought up to date by the next. One for each checkout. */
+const WORKSPACE = join(
+  tmpdir(),
+  `saccade-colcon-${createHash('sha256').update(ROOT).digest('hex').slice(0, 12)}`,
+);
+
+/** What `beforeAll` must be given for a first build, ms. */
+export const BUILD_TIMEOUT_MS = 900_000;
+
+/**
+ * Builds the workspace, or waits for who is building it.
+ * @returns the environment with its install space sourced
+ */
+export async function buildWorkspace(): Promise<NodeJS.ProcessEnv> {
+  if ('missing' in ros) throw new Error(ros.missing);
+  mkdirSync(join(WORKSPACE, 'src'), { recursive: true });
+  if (!existsSync(join(WORKSPACE, 'src/saccade'))) symlinkSync(ROOT, join(WORKSPACE, 'src/saccade'));
+  const { code, stdout, stderr } = await run('flock', [join(WORKSPACE, '.lock'), 'nice', 'colcon', 'build'], {
+    cwd: WORKSPACE,
+  });
+  if (code !== 0) throw new Error(`colcon build failed in ${WORKSPACE}:\n${stdout}${stderr}`);
+  return sourcedFrom(join(WORKSPACE, 'install/setup.bash'), ros.env);
+}
