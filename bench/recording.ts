@@ -7,6 +7,7 @@
  * Recordings are of one minute each and removed when they end; raw, a minute takes 5 GB.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -109,7 +110,8 @@ async function episode(
   samples.missed += result.wall.missed_ticks;
   policy.seen.length = 0;
   policy.viewsAsked.length = 0;
-  rmSync(bag, { recursive: true, force: true });
+  // A file of this size takes a while to remove; no robot would be waiting meanwhile.
+  await rm(bag, { recursive: true, force: true });
 }
 
 function print(format: ImageFormat | undefined, samples: Samples, cores: number, wallS: number): void {

@@ -19,8 +19,8 @@ import { Diagnostics } from './recording/diagnostics.js';
 import type { Item } from './recording/protocol.js';
 import { RecordingThread } from './recording/thread.js';
 
-/** Bytes of images that may be under way before new ones are dropped. */
-const MAX_BACKLOG_BYTES = 64 << 20;
+/** Bytes of images that may be under way before new ones are dropped: 1.6 s of three raw 640×480 cameras at 30 Hz. */
+const MAX_BACKLOG_BYTES = 128 << 20;
 
 export interface RecordingOptions {
   /** A new folder: the bag. */
