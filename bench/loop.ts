@@ -1,30 +1,61 @@
 /**
- * What the loop costs beside the model, and whether the event loop stays free while a slow model runs.
+ * What the loop costs beside the model, on the simulator and with real-time cameras, and whether the event loop
+ * stays free while a slow model runs.
  *
- *     npm run bench:loop
+ *     npm run bench:loop [-- --seconds N]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import {
+  constants,
+  monitorEventLoopDelay,
+  type NodeGCPerformanceDetail,
+  PerformanceObserver,
+} from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { map } from 'rxjs';
+import { createStrategy } from '../src/act/strategy.js';
 import { loadContract } from '../src/contract/load.js';
 import { percentiles } from '../src/episode/statistics.js';
+import { expectImages } from '../src/heap.js';
 import { loadBundle } from '../src/infer/load.js';
+import type { Inference } from '../src/infer/policy.js';
 import { Policy } from '../src/infer/policy.js';
+import { runEpisode } from '../src/loop.js';
 import type { Observation } from '../src/observe/observation.js';
+import type { Robot } from '../src/robots/robot.js';
 import { SimRobot } from '../src/robots/sim/simRobot.js';
 import { loadTask } from '../src/robots/sim/task.js';
 import { RolloutSession } from '../src/rollout/session.js';
+import { CameraRobot } from '../test/support/cameraRobot.js';
 import { writeBundle } from '../test/support/onnx.js';
 
 const root = join(import.meta.dirname, '..');
 const robot = join(root, 'config/robots/sim_arm.yaml');
 const tasksDir = join(root, 'config/tasks');
+const model = join(root, 'models/pick_lift');
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '30' } } });
+const seconds = Number(values.seconds);
+if (!(seconds > 0)) throw new Error('--seconds is a number above 0');
+
+/** Of the cameras, and of the policy. */
+const CAMERA_HZ = 30;
+const JOINTS_HZ = 500;
+/** In which code is compiled. */
+const WARM_UP_TICKS = 90;
+
 const ms = (value: number) => `${value.toFixed(2)} ms`;
+const line = (name: string, samples: readonly number[]) => {
+  const found = percentiles(Float32Array.from(samples));
+  if (!found) return `  ${name.padEnd(14)}never`;
+  return `  ${name.padEnd(14)}p50 ${ms(found.p50)}   p95 ${ms(found.p95)}   p99 ${ms(found.p99)}`;
+};
 
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
 await simulator();
 await loop();
+await cameras();
 await responsiveness();
 
 /** Physics steps and images a second, on one core. */
@@ -55,7 +86,7 @@ async function simulator(): Promise<void> {
 async function loop(): Promise<void> {
   const session = await RolloutSession.open({
     robot,
-    policy: join(root, 'models/pick_lift'),
+    policy: model,
     task: 'pick_lift',
     tasksDir,
     provider: 'cpu',
@@ -70,12 +101,87 @@ async function loop(): Promise<void> {
     run.push(...record.timings.runMs);
   }
   await session.close();
-  const [o, r] = [overhead, run].map((samples) => percentiles(Float32Array.from(samples)));
   console.log(`loop, ${overhead.length} ticks of 10 episodes, ensemble, one inference a tick`);
-  if (o && r) {
-    console.log(`  overhead      p50 ${ms(o.p50)}   p95 ${ms(o.p95)}   p99 ${ms(o.p99)}`);
-    console.log(`  session.run   p50 ${ms(r.p50)}   p95 ${ms(r.p95)}   p99 ${ms(r.p99)}\n`);
-  }
+  console.log(`${line('overhead', overhead)}\n${line('session.run', run)}\n`);
+}
+
+/** The shipped policy in real time at the cameras' rate, which is not its own; their images are larger than it wants them. */
+async function cameras(): Promise<void> {
+  const contract = { ...(await loadContract(robot)), rateHz: CAMERA_HZ, commandRateHz: CAMERA_HZ };
+  const source = new CameraRobot({
+    ...{ contract, width: 640, height: 480, cameraHz: CAMERA_HZ, jointsHz: JOINTS_HZ },
+  });
+  const bundle = { ...(await loadBundle(model)), rateHz: CAMERA_HZ };
+  const policy = await Policy.load(bundle, { provider: 'cpu' });
+  expectImages();
+  const inferences: Inference[] = [];
+  const busy: number[] = [];
+  const pauses = { minor: [] as number[], major: [] as number[] };
+  const collections = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { kind } = (entry as unknown as { readonly detail: NodeGCPerformanceDetail }).detail;
+      pauses[kind === constants.NODE_PERFORMANCE_GC_MINOR ? 'minor' : 'major'].push(entry.duration);
+    }
+  });
+  let utilization = performance.eventLoopUtilization();
+  const { timings } = await runEpisode({
+    robot: patient(source),
+    policy,
+    strategy: createStrategy(bundle.strategy, { length: bundle.action.chunk, width: bundle.joints.length }),
+    seed: 1,
+    timeLimitS: seconds + WARM_UP_TICKS / contract.rateHz,
+    tap: {
+      onTick({ inference }) {
+        const now = performance.eventLoopUtilization();
+        busy.push(now.active - utilization.active);
+        utilization = now;
+        if (inference) inferences.push(inference);
+        if (busy.length === WARM_UP_TICKS) collections.observe({ entryTypes: ['gc'] });
+      },
+    },
+  });
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  collections.disconnect();
+  await policy.close();
+  await source.close();
+
+  const steady = <T>(samples: Iterable<T>) => [...samples].slice(WARM_UP_TICKS);
+  console.log(
+    `loop, three 640×480 cameras and as many ticks at ${CAMERA_HZ} Hz, joints at ${JOINTS_HZ} Hz, ${seconds} s in real time`,
+  );
+  console.log(line('overhead', steady(timings.overheadMs)));
+  console.log(`${line('thread busy', steady(busy))}   a tick, images received and all, the loop's thread`);
+  console.log(
+    `${line('resizing', steady(inferences.map(({ resizeMs }) => resizeMs)))}   three images, the inference thread`,
+  );
+  console.log(line('session.run', steady(inferences.map(({ runMs }) => runMs))));
+  for (const [kind, times] of Object.entries(pauses))
+    console.log(
+      `  ${`${kind} GC`.padEnd(14)}${times.length} pauses, ${ms(Math.max(0, ...times))} the longest`,
+    );
+  console.log();
+}
+
+/**
+ * The robot with images in new buffers, as ROS delivers them, and a clock of plain timers: one that waits precisely
+ * is busy while it waits, which is not to be counted.
+ */
+function patient({ contract, clock, frames, joints, outcomes, maxReward }: CameraRobot): Robot {
+  return {
+    ...{ contract, joints, outcomes, maxReward },
+    frames: frames.pipe(map((frame) => ({ ...frame, data: Uint8Array.from(frame.data) }))),
+    clock: {
+      lockstep: false,
+      get now() {
+        return clock.now;
+      },
+      sleepUntil: (time) =>
+        new Promise((resolve) => setTimeout(resolve, Math.max(0, (time - clock.now) * 1000))),
+    },
+    reset: async () => outcomes.next({ time: clock.now, reward: 0 }),
+    command: () => {},
+    close: async () => {},
+  };
 }
 
 /** How late the event loop is while a model of at least 200 ms a run is being executed back to back. */

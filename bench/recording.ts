@@ -26,7 +26,7 @@ if (!(minutes > 0)) throw new Error('--minutes is a number above 0');
 const CHUNK = 100;
 const WARM_UP_TICKS = 60;
 const dir = mkdtempSync(join(tmpdir(), 'saccade-bench-'));
-const robot = new CameraRobot({ cameras: 3, width: 640, height: 480, cameraHz: 30, jointsHz: 100 });
+const robot = new CameraRobot({ width: 640, height: 480, cameraHz: 30, jointsHz: 100 });
 const width = robot.contract.joints.length;
 const policy = new FakePolicy(robot.contract, CHUNK, () => new Float32Array(CHUNK * width).fill(0.01));
 // Images as they come: resizing would only hide what recording adds.

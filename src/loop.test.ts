@@ -74,9 +74,11 @@ function naiveAct(seed: number, ticks: number, m: number): Float32Array[] {
   const cameras = [...FAKE_CONTRACT.cameras].reverse();
   const look = () =>
     cameras.map(({ name, width, height }) =>
-      new Resizer({ width, height }, { width: 4, height: 3 }).resize(
-        fakeImage(width, height, pose, name.length),
-      ),
+      new Resizer({ width: 4, height: 3 }).resize({
+        width,
+        height,
+        data: fakeImage(width, height, pose, name.length),
+      }),
     );
   const table: (Float32Array | undefined)[][] = Array.from({ length: ticks }, () => []);
   let previous = look();
@@ -310,7 +312,7 @@ describe('runEpisode in lockstep', () => {
       expect(tick.index).toBe(n);
       expect(tick.time).toBeCloseTo(n * DT, 12);
       expect(tick.command).toBe(robot.commands[n]);
-      expect(tick.observation).toBe(policy.seen[n + 2]);
+      expect(tick.observation?.time).toBe(policy.seen[n + 2].time);
       expect(tick.inference?.chunk.time).toBe(tick.observation?.time);
       // Nothing was clipped: the command is the action, in the other joint order.
       expect(tick.action?.slice().reverse()).toEqual(tick.command.positions);
@@ -401,16 +403,21 @@ describe('runEpisode on a clock that does not wait', () => {
     expect(result.wall.dropped_observations).toBe(3);
   });
 
-  it('does not ask twice for one seam of a receding horizon', async () => {
+  it('asks for each seam of a receding horizon once, in time for the latency it has seen', async () => {
     const { robot, policy, run, answer } = slow({ name: 'receding', steps: 6 });
+    const asked = () => policy.seen.map((observation) => Math.round(observation.time / DT));
     const episode = run({ timeLimitS: 0.5 });
     await settled();
     for (let n = 0; n < 3; n++) await robot.advance();
     await answer();
+    // It took 3 ticks: what is seen at tick 3 is there by tick 6.
+    expect(asked()).toEqual([0, 3]);
     for (let n = 0; n < 2; n++) await robot.advance();
-    expect(policy.seen).toHaveLength(1);
+    await answer();
+    // The next seam is at tick 9.
+    expect(asked()).toEqual([0, 3]);
     await robot.advance();
-    expect(policy.seen.map((observation) => Math.round(observation.time / DT))).toEqual([0, 6]);
+    expect(asked()).toEqual([0, 3, 6]);
     for (let n = 0; n < 20; n++) {
       await answer();
       await robot.advance();
@@ -466,11 +473,12 @@ describe('runEpisode on a robot whose controllers follow trajectories', () => {
       const strategy = createStrategy({ name: 'ensemble', m: 0.01 }, SHAPE);
       const deaf: Strategy = {
         spec: strategy.spec,
-        reset: () => strategy.reset(),
+        reset: (pose) => strategy.reset(pose),
         wantsInference: () => true,
+        foresees: (time) => strategy.foresees(time),
         actionAt: (time, out) => strategy.actionAt(time, out),
         add: (chunk) => {
-          if (chunk.time < (lost - 0.5) * DT) strategy.add(chunk);
+          if (chunk.time < (lost - 0.5) * DT) strategy.add(chunk, chunk.time);
         },
       };
       await run({ strategy: deaf, timeLimitS: 2 });

@@ -1,30 +1,37 @@
 /**
- * The closed loop: observe → infer → act, once a tick, until the episode ends. The only file that knows
- * all three stages.
+ * The closed loop: observe → infer → act, until the episode ends. The only part that knows all three stages.
  *
- * Tick n is at start + n / rate, so ticks do not drift. A lockstep robot's time stands still between
- * ticks, so the loop waits for each inference and an episode is a pure function of seed, bundle and
- * provider. On any other robot an inference is started and the loop goes on with the chunks it has.
+ * A tick is one step of the policy: it has one reward, and is what taps see. Commands go out on a grid of their
+ * own, one or several a tick (`Schedule`). A lockstep robot's time stands still between commands, so the loop
+ * observes at every tick and waits for each inference, and an episode is a pure function of seed, bundle and
+ * provider. On any other robot inference runs on the newest observation (`Watcher`, `LatestInference`) while
+ * commands go on with the chunks there are; a chunk counts from the first command after its arrival.
  *
  * A robot that fails rejects `runEpisode`: no further episode could run. A policy that fails ends its
  * episode as `aborted`, and the run goes on.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
-import type { ActionChunk } from './act/chunk.js';
-import { HorizonPlanner } from './act/horizon.js';
-import { type EmergencyStop, Safety } from './act/safety.js';
+import { type ActionChunk, isSpent } from './act/chunk.js';
+import type { EmergencyStop } from './act/safety.js';
 import type { Strategy } from './act/strategy.js';
 import type { EpisodeRecord, StopReason } from './episode/episode.js';
-import { percentiles } from './episode/statistics.js';
 import { type ContractMatch, matchContract } from './infer/match.js';
-import { type Inferrer, LatestInference } from './latestInference.js';
-import { describe, Observer } from './observe/observer.js';
-import { EpisodeAborted, type JointCommand, type Outcome, type Robot } from './robots/robot.js';
+import type { LatencyModel } from './latency.js';
+import { type Arrival, type Inferrer, LatestInference } from './latestInference.js';
+import { Commander } from './loop/commander.js';
+import { Schedule } from './loop/schedule.js';
+import { Tally } from './loop/tally.js';
+import { Watcher } from './loop/watcher.js';
+import type { Observation } from './observe/observation.js';
+import { describe } from './observe/observer.js';
+import { EpisodeAborted, type Outcome, type Robot } from './robots/robot.js';
 import type { Tap } from './tap.js';
 
 /** A robot that has not sent a fresh sample of everything this long (s) after its reset is given up. */
 const SENSORS_TIMEOUT_S = 5;
+/** What comes this close (s) to an instant comes at it. */
+const TIE_S = 1e-6;
 
 export interface EpisodeOptions {
   readonly robot: Robot;
@@ -40,6 +47,13 @@ export interface EpisodeOptions {
    * The joints' limits hold at any speed.
    */
   readonly speedScale?: () => number;
+  /**
+   * How long (s) a command waits for the inference under way when no chunk says what it should be; once until
+   * one does again. 0 when absent: the last motion fades out, then the arm holds.
+   */
+  readonly lateWaitS?: () => number;
+  /** Has chunks come later than they do, on a robot whose time stands still while the policy infers. */
+  readonly latency?: LatencyModel;
   /** Whether commands are to have a horizon now, for somebody who looks on; a robot that wants one always gets it. */
   readonly wantsHorizon?: () => boolean;
   /** Finishes the tick under way, then stops as `interrupted`. */
@@ -50,7 +64,7 @@ export interface EpisodeOptions {
 /**
  * Runs one episode: resets the robot, closes the loop until it ends, brings the arm to rest.
  *
- * The outcome a robot emits while a command is executed is that step's; the return is the sum of the
+ * The outcome a robot emits while a tick's commands are executed is that step's; the return is the sum of the
  * rewards over the steps. A task that is solved before the first command is refused as `aborted`: a
  * policy that does nothing must not score.
  *
@@ -70,58 +84,56 @@ interface Stop {
   readonly reason?: string;
 }
 
+/** What has come of a tick: the number of the next command, or the episode's end. */
+interface TickEnd {
+  readonly next: number;
+  readonly stop: Stop | undefined;
+}
+
 class Episode {
   readonly #options: EpisodeOptions;
   readonly #rateHz: number;
-  readonly #observer: Observer;
-  readonly #safety: Safety;
-  readonly #planner: HorizonPlanner;
-  readonly #outcomes: Subscription;
+  readonly #watcher: Watcher;
+  readonly #commander: Commander;
   readonly #inferences: LatestInference;
+  readonly #outcomes: Subscription;
   /** Contract indices of the policy's joints and cameras. */
   readonly #match: ContractMatch;
-  readonly #action: Float32Array;
-  readonly #limited: Float32Array;
-  readonly #overheadMs: number[] = [];
+  readonly #tally = new Tally();
+  #idleMs = 0;
   #outcome: Outcome | undefined;
-  #start = 0;
-  #steps = 0;
-  #missed = 0;
-  #return = 0;
-  #highest = 0;
-  #skewS = 0;
+  #schedule: Schedule;
+  /** The newest inference that has come on the tick under way, and the newest that no command has used yet. */
+  #arrival: Arrival | undefined;
+  #unused: Arrival | undefined;
+  /** A command has waited for a chunk, and none has come that says what to do. */
+  #waited = false;
 
   constructor(options: EpisodeOptions) {
-    const { robot, policy, strategy, emergencyStop, tap } = options;
-    const { contract } = robot;
-    const { bundle } = policy;
+    const { robot, policy, strategy, emergencyStop, latency, wantsHorizon, tap } = options;
+    const { contract, clock } = robot;
+    if (latency && !clock.lockstep) throw new Error('latency is added to robots in lockstep only');
+    const match = matchContract(contract, policy.bundle);
     this.#options = options;
     this.#rateHz = contract.rateHz;
-    const match = matchContract(contract, bundle);
-    const joints = match.joints.map((index) => contract.joints[index]);
     this.#match = match;
-    this.#action = new Float32Array(joints.length);
-    this.#limited = new Float32Array(joints.length);
-    const limits = {
-      rateHz: contract.rateHz,
-      rampInS: contract.safety.rampInS,
-      ...(emergencyStop && { emergencyStop }),
-    };
-    this.#safety = new Safety(joints, limits);
-    this.#planner = new HorizonPlanner(joints, limits);
-    const sink = {
-      wantsInference: (time: number) => strategy.wantsInference(time),
-      add: (chunk: ActionChunk) => strategy.add(played(chunk, options.speedScale?.() ?? 1)),
-    };
-    this.#inferences = new LatestInference(policy, sink, tap?.views);
-    this.#observer = new Observer(robot, {
-      cameras: bundle.cameras.map(({ name, width, height }, index) => {
-        const { maxAgeS } = contract.cameras[match.cameras[index]];
-        return { name, width, height, maxAgeS };
-      }),
-      joints: match.joints,
-      jointsMaxAgeS: contract.safety.jointsMaxAgeS,
-      sync: contract.sync,
+    this.#schedule = new Schedule(0, contract);
+    this.#commander = new Commander({ robot, strategy, joints: match.joints, emergencyStop, wantsHorizon });
+    this.#inferences = new LatestInference({
+      policy,
+      sink: {
+        wantsInference: (time, latencyS) => strategy.wantsInference(time, latencyS),
+        take: (arrival, now) => this.#take(arrival, now),
+      },
+      clock,
+      views: tap?.views,
+      latency,
+    });
+    this.#watcher = new Watcher({
+      robot,
+      bundle: policy.bundle,
+      match,
+      onObservation: (observation) => this.#offer(observation),
     });
     this.#outcomes = robot.outcomes.subscribe({
       next: (outcome) => {
@@ -133,53 +145,32 @@ class Episode {
   }
 
   async run(): Promise<EpisodeRecord> {
-    const { robot, strategy, seed } = this.#options;
+    const { robot, seed } = this.#options;
     const began = performance.now();
-    this.#observer.reset();
-    strategy.reset();
+    this.#watcher.reset();
     await robot.reset({ seed });
-    this.#start = robot.clock.now;
+    this.#schedule = new Schedule(robot.clock.now, robot.contract);
     const { stop, reason } = this.#refusal() ?? (await this.#untilStop().catch(givenUp));
     // A clock that was set back cannot tell.
-    const elapsed = robot.clock.now - this.#start;
-    const durationS = stop === 'aborted' ? Math.max(elapsed, this.#steps / this.#rateHz) : elapsed;
+    const elapsed = robot.clock.now - this.#schedule.timeOf(0);
+    const durationS = stop === 'aborted' ? Math.max(elapsed, this.#tally.steps / this.#rateHz) : elapsed;
     const wallS = (performance.now() - began) / 1000;
     await this.#comeToRest();
-
-    const { latencyMs, runMs, dropped } = this.#inferences;
-    const timings = {
-      latencyMs: Float32Array.from(latencyMs),
-      runMs: Float32Array.from(runMs),
-      overheadMs: Float32Array.from(this.#overheadMs),
-    };
-    return {
-      result: {
-        seed,
-        success: stop === 'success',
-        return: this.#return,
-        highest_reward: this.#highest,
-        steps: this.#steps,
-        duration_s: round(durationS, 1e6),
-        stop,
-        ...(reason !== undefined && { reason }),
-        safety: this.#safety.counts,
-        max_camera_skew_s: round(this.#skewS, 1e6),
-        wall: {
-          seconds: round(wallS, 1e3),
-          latency_ms: percentiles(timings.latencyMs),
-          run_ms: percentiles(timings.runMs),
-          overhead_ms: percentiles(timings.overheadMs),
-          missed_ticks: this.#missed,
-          dropped_observations: dropped,
-        },
-      },
-      timings,
-    };
+    return this.#tally.record({
+      seed,
+      stop,
+      reason,
+      durationS,
+      wallS,
+      safety: this.#commander.interventions,
+      maxSkewS: this.#watcher.maxSkewS,
+      inferences: this.#inferences,
+    });
   }
 
   /** Stops listening, and leaves no inference behind for the next episode to trip over. */
   async close(): Promise<void> {
-    this.#observer.close();
+    this.#watcher.close();
     this.#outcomes.unsubscribe();
     await this.#inferences.close();
   }
@@ -199,21 +190,22 @@ class Episode {
   }
 
   async #untilStop(): Promise<Stop> {
-    const { robot, signal, timeLimitS } = this.#options;
-    const { clock } = robot;
+    const { robot, strategy, signal, timeLimitS } = this.#options;
     const unready = await this.#sensorsReady();
     if (unready) return unready;
-    this.#start = clock.now;
-    this.#safety.begin(this.#measured(), this.#start);
+    const schedule = new Schedule(robot.clock.now, robot.contract);
+    this.#schedule = schedule;
+    const pose = this.#measured();
+    strategy.reset(pose);
+    this.#commander.begin(pose, schedule);
+    this.#watcher.begin();
     for (let n = 0; ; ) {
-      if (this.#safety.fault !== undefined) return { stop: 'aborted', reason: this.#safety.fault };
-      if (n / this.#rateHz >= timeLimitS - 1e-9) return { stop: 'timeout' };
+      const { fault } = this.#commander;
+      if (fault !== undefined) return { stop: 'aborted', reason: fault };
+      if (schedule.tickOf(n) / this.#rateHz >= timeLimitS - 1e-9) return { stop: 'timeout' };
       if (signal?.aborted) return { stop: 'interrupted' };
-      const stop = await this.#tick(n);
+      const { next, stop } = await this.#tick(n);
       if (stop) return stop;
-      // A tick that took longer than its period leaves out the ones it ran over; the grid stays.
-      const next = Math.max(n + 1, Math.floor((clock.now - this.#start) * this.#rateHz + 1e-6));
-      this.#missed += next - (n + 1);
       n = next;
     }
   }
@@ -224,7 +216,7 @@ class Episode {
     const { clock } = robot;
     const since = clock.now;
     for (;;) {
-      const trouble = this.#observer.trouble(clock.now);
+      const trouble = this.#watcher.trouble();
       if (!trouble) return undefined;
       if (signal?.aborted) return { stop: 'interrupted' };
       if (clock.now - since >= SENSORS_TIMEOUT_S) {
@@ -234,107 +226,150 @@ class Episode {
     }
   }
 
-  async #tick(n: number): Promise<Stop | undefined> {
-    const { robot, strategy, tap } = this.#options;
+  /** @param first number of its first command; later than the tick begins where that was missed */
+  async #tick(first: number): Promise<TickEnd> {
+    const { robot, tap } = this.#options;
     const { clock } = robot;
-    const began = performance.now();
-    const time = this.#start + n / this.#rateHz;
-    const runMsBefore = this.#inferences.totalRunMs;
+    const schedule = this.#schedule;
+    const index = schedule.tickOf(first);
+    const reactions = this.#tally.reactionMs.length;
+    const clockwork = this.#clockwork();
 
-    const sighting = this.#observer.observe(clock.now);
-    if (sighting.kind === 'ok') {
-      this.#skewS = Math.max(this.#skewS, sighting.skewS);
-      if (strategy.wantsInference(time)) this.#inferences.offer(sighting.observation);
+    await this.#look();
+    let n = first;
+    for (;;) {
+      if (n > first && clock.lockstep) await this.#inferences.reach(clock.now);
+      await this.#command(n);
+      await this.#idle(() => clock.sleepUntil(schedule.timeOf(n + 1)));
+      const next = schedule.after(n, clock.now);
+      if (schedule.tickOf(next) > index) break;
+      this.#tally.missedCommands += next - n - 1;
+      n = next;
     }
-    if (clock.lockstep) await this.#inferences.idle();
-    const { failure } = this.#inferences;
-    const acts = this.#act(sighting.kind === 'ok', time);
-    const command = this.#command(time, acts ? strategy : undefined, n + 1);
-
-    const decided = performance.now();
-    robot.command(command);
-    await clock.sleepUntil(this.#start + (n + 1) / this.#rateHz);
-    const executed = performance.now();
 
     const reward = this.#outcome?.reward ?? 0;
-    this.#steps++;
-    this.#return += reward;
-    this.#highest = Math.max(this.#highest, reward);
-    const arrived = this.#inferences.takeNewest();
+    this.#tally.step(reward);
+    const sent = this.#commander.takeTick();
+    const observation = this.#watcher.takeNewest();
+    const reactionMs = this.#tally.reactionMs.slice(reactions).at(-1);
+    const arrival = this.#arrival;
+    this.#arrival = undefined;
     tap?.onTick({
-      index: n,
-      time,
-      ...(sighting.kind === 'ok' && { observation: sighting.observation }),
-      ...arrived,
-      ...(acts && { action: this.#action.slice() }),
-      command,
-      interventions: this.#safety.interventions,
+      index,
+      time: schedule.timeOf(index * schedule.perTick),
+      ...(observation && { observation }),
+      ...arrival,
+      ...(reactionMs !== undefined && { reactionMs }),
+      ...sent,
+      ...this.#tally.takeNews(),
       reward,
     });
-    const waitedMs = clock.lockstep ? this.#inferences.totalRunMs - runMsBefore : 0;
-    this.#overheadMs.push(decided - began - waitedMs + (performance.now() - executed));
+    this.#tally.overheadMs.push(this.#clockwork() - clockwork);
     if (clock.lockstep) await tap?.settled?.();
 
-    if (failure !== undefined) return { stop: 'aborted', reason: failure };
-    if (this.#safety.fault !== undefined) return { stop: 'aborted', reason: this.#safety.fault };
-    if (reward >= robot.maxReward) return { stop: 'success' };
-    return this.#failure();
+    // What took longer than its period leaves out those it ran over; the grid stays.
+    const next = schedule.after(n, clock.now);
+    this.#tally.missedCommands += next - n - 1;
+    this.#tally.missedTicks += schedule.tickOf(next) - index - 1;
+    return { next, stop: this.#verdict(reward) };
   }
 
-  /** Fills `#limited` with this tick's command; true when the policy had an action for it. */
-  #act(sensorsFresh: boolean, time: number): boolean {
-    if (!sensorsFresh) {
-      this.#safety.hold('hold_stale', time, this.#limited);
-      return false;
+  /** Wall time (ms) that the loop has worked so far: not what it has slept, nor what inferences took. */
+  #clockwork(): number {
+    const waitedMs = this.#options.robot.clock.lockstep ? this.#inferences.totalRunMs : 0;
+    return performance.now() - this.#idleMs - waitedMs + this.#watcher.busyMs;
+  }
+
+  /** Awaits what is no work of the loop. */
+  async #idle(event: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    await event();
+    this.#idleMs += performance.now() - began;
+  }
+
+  /** Has the policy see what there is to see at a tick. */
+  async #look(): Promise<void> {
+    const { clock } = this.#options.robot;
+    if (!clock.lockstep) {
+      this.#watcher.look();
+      return;
     }
-    if (!this.#options.strategy.actionAt(time, this.#action)) {
-      this.#safety.hold('hold_no_action', time, this.#limited);
-      return false;
+    // A policy that has become free since then looked at what waited for it.
+    await this.#inferences.reach(clock.now - TIE_S);
+    this.#watcher.look();
+    await this.#inferences.idle();
+    await this.#inferences.reach(clock.now);
+  }
+
+  #offer(observation: Observation): void {
+    if (this.#options.strategy.wantsInference(observation.time, this.#inferences.latencyS))
+      this.#inferences.offer(observation);
+  }
+
+  #take(arrival: Arrival, now: number): void {
+    const { strategy, speedScale } = this.#options;
+    const chunk = played(arrival.inference.chunk, speedScale?.() ?? 1);
+    strategy.add(chunk, now);
+    this.#arrival = arrival;
+    if (isSpent(chunk, now)) this.#tally.spentChunks++;
+    else this.#unused = arrival;
+  }
+
+  async #command(n: number): Promise<void> {
+    const { clock } = this.#options.robot;
+    if (!clock.lockstep) await this.#waitForChunk(this.#schedule.timeOf(n));
+    const acts = this.#commander.send(n, this.#watcher.trouble() === undefined);
+    if (!acts || !this.#unused) return;
+    const { chunk, runMs } = this.#unused.inference;
+    if (!clock.lockstep) this.#tally.reactionMs.push(1000 * (clock.now - chunk.time) - runMs);
+    this.#unused = undefined;
+  }
+
+  /** Waits, for a little while, for a chunk that says what to do at `time`, if there is none. */
+  async #waitForChunk(time: number): Promise<void> {
+    const { strategy, lateWaitS } = this.#options;
+    if (strategy.foresees(time)) {
+      this.#waited = false;
+      return;
     }
-    this.#safety.limit(this.#action, time, this.#limited);
-    return true;
+    const waitS = lateWaitS?.() ?? 0;
+    if (waitS <= 0 || this.#waited || !this.#inferences.busy) return;
+    this.#waited = true;
+    await this.#idle(() => this.#inferences.arrival(waitS));
+  }
+
+  /** What the tick that has just been executed, and had this reward, means for the episode. */
+  #verdict(reward: number): Stop | undefined {
+    const { failure } = this.#inferences;
+    if (failure !== undefined) return { stop: 'aborted', reason: failure };
+    const { fault } = this.#commander;
+    if (fault !== undefined) return { stop: 'aborted', reason: fault };
+    if (reward >= this.#options.robot.maxReward) return { stop: 'success' };
+    return this.#failure();
   }
 
   /** An arm that moves when its episode ends is braked within its limits, not left to stop dead. */
   async #comeToRest(): Promise<void> {
-    const { robot } = this.#options;
-    this.#observer.close();
-    while (!this.#safety.atRest) {
-      this.#safety.settle(this.#limited);
-      const time = robot.clock.now;
-      robot.command(this.#command(time, undefined, 0));
+    const { clock, contract } = this.#options.robot;
+    const periodS = 1 / contract.commandRateHz;
+    this.#watcher.close();
+    while (!this.#commander.atRest) {
+      const time = clock.now;
+      this.#commander.settle(time);
       try {
-        await robot.clock.sleepUntil(time + 1 / this.#rateHz);
+        await clock.sleepUntil(time + periodS);
       } catch (error) {
         givenUp(error);
         // A clock that was set back, or stands still, is of no use to an arm that must still be stopped.
-        await setTimeout(1000 / this.#rateHz);
+        await setTimeout(1000 * periodS);
       }
     }
   }
 
-  /** `#limited` as a command; `strategy` is what it follows, `next` the number of the tick after it. */
-  #command(time: number, strategy: Strategy | undefined, next: number): JointCommand {
-    const { robot, wantsHorizon } = this.#options;
-    const positions = this.#toContract(this.#limited);
-    if (!robot.wantsHorizon && !wantsHorizon?.()) return { time, positions };
-    const rows = this.#planner.plan(this.#safety, strategy, (k) => this.#start + (next + k) / this.#rateHz);
-    const horizon = { dt: 1 / this.#rateHz, positions: rows.map((row) => this.#toContract(row)) };
-    return { time, positions, horizon };
-  }
-
   /** The measured pose in bundle joint order. */
   #measured(): Float32Array {
-    const positions = this.#observer.joints?.positions as Float32Array;
+    const positions = this.#watcher.joints?.positions as Float32Array;
     return Float32Array.from(this.#match.joints, (index) => positions[index]);
-  }
-
-  /** Bundle to contract joint order, newly made: the robot keeps it. */
-  #toContract(limited: Float32Array): Float32Array {
-    const { joints } = this.#match;
-    const positions = new Float32Array(joints.length);
-    for (let j = 0; j < joints.length; j++) positions[joints[j]] = limited[j];
-    return positions;
   }
 }
 
@@ -347,8 +382,4 @@ function givenUp(error: unknown): Stop {
 /** A chunk whose rows come `speed` times as fast one after the other. */
 function played(chunk: ActionChunk, speed: number): ActionChunk {
   return speed === 1 ? chunk : { ...chunk, dt: chunk.dt / speed };
-}
-
-function round(value: number, scale: number): number {
-  return Math.round(value * scale) / scale;
 }

@@ -10,18 +10,25 @@ export interface Tick {
   readonly index: number;
   /** s, robot clock. */
   readonly time: number;
-  /** Absent when sensors were stale. */
+  /** The newest that was made since the tick before; absent when there was nothing new, or sensors were stale. */
   readonly observation?: Observation;
   /** The newest inference that arrived since the tick before, if any, and what it took from observation to chunk, ms. */
   readonly inference?: Inference;
   readonly latencyMs?: number;
-  /** What the policy wanted, bundle joint order; absent when it wanted nothing or was not asked. */
+  /** From the newest image of an observation to the first command that its chunk had a say in, less `session.run`, ms; where time does not stand still meanwhile. */
+  readonly reactionMs?: number;
+  /** Chunks that came since the tick before when all of their rows were past. */
+  readonly spentChunks: number;
+  /** What the policy wanted at the first command, bundle joint order; absent when it wanted nothing or was not asked. */
   readonly action?: Float32Array;
-  /** What the robot was sent. */
+  /** What the robot was sent: first, and between then and the next tick where commands are more frequent. */
   readonly command: JointCommand;
+  readonly between: readonly JointCommand[];
+  /** Command periods that were left out since the tick before. */
+  readonly missedCommands: number;
   /** Why the safety stage changed or replaced the action. */
   readonly interventions: readonly Intervention[];
-  /** The reward after it was executed. */
+  /** The reward after they were executed. */
   readonly reward: number;
 }
 

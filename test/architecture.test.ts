@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
 /** What anyone may use. */
-const BASE = ['errors', 'folder', 'random', 'version', 'workers'];
+const BASE = ['errors', 'folder', 'heap', 'random', 'sleep', 'version', 'workers'];
 
 /**
  * What a part of src may import besides itself and the base: other parts (every file of theirs), or single
@@ -18,7 +18,9 @@ const BASE = ['errors', 'folder', 'random', 'version', 'workers'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   folder: [],
+  heap: [],
   random: [],
+  sleep: [],
   version: [],
   workers: [],
   contract: [],
@@ -29,16 +31,43 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'robots/ros2': ['contract', 'robots/robot', 'messages'],
   'robots/bag': ['contract', 'robots/robot', 'messages', 'record'],
   observe: ['contract', 'robots/robot'],
-  infer: ['contract', 'robots/robot', 'observe/observation', 'act/chunk'],
+  infer: [
+    'contract',
+    'robots/robot',
+    'observe/observation',
+    'observe/resize',
+    'messages/pixels',
+    'act/chunk',
+  ],
   act: ['contract'],
   episode: ['contract', 'robots/robot', 'act/interventions'],
-  record: ['contract', 'robots/robot', 'messages', 'act/chunk', 'act/interventions', 'episode', 'tap'],
+  record: [
+    'contract',
+    'robots/robot',
+    'messages',
+    'act/chunk',
+    'act/interventions',
+    'episode',
+    'latency',
+    'tap',
+  ],
   simRobot: ['contract', 'messages', 'robots/robot', 'robots/sim', 'robots/ros2'],
   dataset: ['contract', 'robots/robot', 'robots/bag', 'messages', 'observe', 'record', 'episode/statistics'],
   report: ['contract', 'episode', 'messages', 'record', 'act/interventions'],
-  latestInference: ['infer', 'observe/observation', 'act/chunk'],
+  latency: [],
+  latestInference: ['infer', 'observe/observation', 'robots/robot', 'latency'],
   tap: ['robots/robot', 'observe/observation', 'infer/policy', 'act/interventions'],
-  loop: ['tap', 'contract', 'robots/robot', 'observe', 'infer', 'act', 'episode', 'latestInference'],
+  loop: [
+    'tap',
+    'contract',
+    'robots/robot',
+    'observe',
+    'infer',
+    'act',
+    'episode',
+    'latency',
+    'latestInference',
+  ],
 };
 /** They put everything together for `cli`; nothing but `cli` may know them. */
 const ASSEMBLERS = ['rollout', 'replay', 'node', 'simRobot', 'cli'];

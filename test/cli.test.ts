@@ -190,7 +190,17 @@ describe('an output folder', () => {
 
 describe('help and version', () => {
   it('come on stdout, for every command', async () => {
-    for (const command of [[], ['start'], ['rollout'], ['inspect'], ['sim'], ['sim', 'shot'], ['demos']]) {
+    for (const command of [
+      [],
+      ['start'],
+      ['rollout'],
+      ['inspect'],
+      ['bench'],
+      ['doctor'],
+      ['sim'],
+      ['sim', 'shot'],
+      ['demos'],
+    ]) {
       const { code, stdout, stderr } = await saccade([...command, '--help']);
       expect(stdout).toContain(`Usage: ${['saccade', ...command].join(' ')}`);
       expect([code, stderr]).toEqual([0, '']);

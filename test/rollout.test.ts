@@ -56,8 +56,11 @@ const result = z.strictObject({
     latency_ms: percentiles,
     run_ms: percentiles,
     overhead_ms: percentiles,
+    reaction_ms: percentiles,
     missed_ticks: ticks,
+    missed_commands: ticks,
     dropped_observations: ticks,
+    spent_chunks: ticks,
   }),
 });
 /** What `--json` prints and `summary.json` holds: other programs read it, so a key that changes is a break. */
@@ -84,6 +87,10 @@ const summary = z.strictObject({
     strategy: z.looseObject({ name: z.string() }),
     provider: z.string().nullable(),
     control: z.string().nullable(),
+    speed: z.number(),
+    added_latency_ms: z.number(),
+    added_latency_jitter_ms: z.number(),
+    observation_delay_ms: z.number(),
     seed: ticks,
     episodes: ticks,
     shard: z.strictObject({ index: ticks, count: ticks }).nullable(),
@@ -223,13 +230,60 @@ describe('rollout', () => {
   });
 });
 
+describe('a slow policy, late sensors and another speed', () => {
+  const added = ['--latency', '130', '--latency-jitter', '60', '--observation-delay', '70', '--speed', '0.8'];
+
+  it('are injected by seed: the same bytes whatever the number of workers, and a replay gives the same', async () => {
+    const runs: string[] = [];
+    for (const workers of ['1', '2']) {
+      const out = join(tmp, `slow${workers}`);
+      const run = await saccade(
+        args(moving, '--episodes', '3', '--workers', workers, '--out', out, '--json', ...added),
+      );
+      expect(run.code, run.stderr).toBe(0);
+      const { run: about, results } = summary.parse(JSON.parse(run.stdout));
+      expect(about).toMatchObject({
+        speed: 0.8,
+        added_latency_ms: 130,
+        added_latency_jitter_ms: 60,
+        observation_delay_ms: 70,
+      });
+      // Two ticks to see, four or so to infer: there is nothing to go by until then.
+      for (const { safety, wall } of results) {
+        expect(safety.hold_no_action).toBeGreaterThanOrEqual(2);
+        expect(wall.dropped_observations).toBeGreaterThan(0);
+      }
+      runs.push(withoutWall(text(out, 'results.jsonl')));
+    }
+    expect(runs[1]).toBe(runs[0]);
+    const bags = readdirSync(join(tmp, 'slow1', 'bags')).map((bag) => join(tmp, 'slow1', 'bags', bag));
+    const replayed = await saccade(['replay', ...bags, '--policy', moving, '--provider', 'cpu', '--json']);
+    expect(replayed.code, replayed.stderr).toBe(0);
+    expect(JSON.parse(replayed.stdout).command).toMatchObject({ identical: true });
+  });
+
+  it('are refused where the arm would only ever hold, or the number makes no sense', async () => {
+    const late = await saccade(args(moving, '--episodes', '1', '--observation-delay', '250'));
+    expect(late.code).toBe(2);
+    expect(late.stderr).toContain('makes everything 0.25 s old, and max_age_s of camera wrist_detail');
+    const fast = await saccade(args(moving, '--episodes', '1', '--speed', '3'));
+    expect(fast.code).toBe(2);
+    expect(fast.stderr).toContain("Option --speed must be a number from 0.25 to 2, not '3'");
+  });
+});
+
 describe('strategies', () => {
   it('are chosen by option and completed from the bundle', async () => {
     const chosen = [
       [['--strategy', 'latest'], { name: 'latest' }],
       [['--strategy', 'receding'], { name: 'receding', steps: 10 }],
       [['--strategy', 'receding', '--steps', '5'], { name: 'receding', steps: 5 }],
-      [['--m', '0.1'], { name: 'ensemble', m: 0.1 }],
+      [['--m', '-0.1'], { name: 'ensemble', m: -0.1 }],
+      [['--strategy', 'blend'], { name: 'blend', fade_s: 0.3 }],
+      [
+        ['--strategy', 'blend', '--fade', '0.2', '--interpolation', 'linear', '--late-extrapolate', '0'],
+        { name: 'blend', fade_s: 0.2, interpolation: 'linear', late_extrapolate_s: 0 },
+      ],
     ] as const;
     for (const [options, strategy] of chosen) {
       const run = await saccade(args(moving, '--episodes', '1', '--json', ...options));

@@ -4,7 +4,7 @@ import type { JointSpec } from '../contract/contract.js';
 import type { StrategySpec } from '../contract/strategy.js';
 import { HorizonPlanner } from './horizon.js';
 import { EmergencyStop, Safety } from './safety.js';
-import { createStrategy } from './strategy.js';
+import { createStrategy, type Strategy } from './strategy.js';
 
 const RATE = 20;
 const DT = 1 / RATE;
@@ -21,6 +21,8 @@ const strategies = fc.constantFrom<StrategySpec>(
   { name: 'ensemble', m: 0.01 },
   { name: 'receding', steps: 5 },
   { name: 'latest' },
+  { name: 'latest', interpolation: 'linear', late_extrapolate_s: 0 },
+  { name: 'blend', fade_s: 0.2 },
 );
 const actions = fc
   .array(fc.float({ min: Math.fround(-2.5), max: 2.5, noNaN: true }), { minLength: K * A, maxLength: K * A })
@@ -40,13 +42,17 @@ function begin(spec: StrategySpec, emergencyStop?: EmergencyStop) {
   /** What the loop does on a tick. */
   const tick = (n: number): Float32Array => {
     const command = new Float32Array(A);
-    if (strategy.actionAt(n * DT, action)) safety.limit(action, n * DT, command);
-    else safety.hold('hold_no_action', n * DT, command);
+    const time = n / RATE;
+    if (strategy.actionAt(time, action)) safety.limit(action, time, command, strategy.foresees(time));
+    else safety.hold('hold_no_action', time, command);
     return command;
   };
   const planner = new HorizonPlanner(JOINTS, options);
-  const plan = (n: number) => planner.plan(safety, strategy, (k) => (n + 1 + k) * DT);
-  return { strategy, safety, tick, plan, planner };
+  /** The way ahead after tick `n`, copied out of the planner. */
+  const planned = (n: number, followed?: Strategy) =>
+    Array.from({ length: planner.plan(safety, followed, 0, n + 1) }, (_, k) => planner.row(k).slice());
+  const plan = (n: number) => planned(n, strategy);
+  return { strategy, safety, tick, plan, planned };
 }
 
 describe('HorizonPlanner', () => {
@@ -56,7 +62,7 @@ describe('HorizonPlanner', () => {
         const { strategy, safety, tick, plan } = begin(spec);
         let command: Float32Array = new Float32Array(A);
         chunks.forEach((chunk, n) => {
-          if (chunk) strategy.add({ time: n * DT, dt: DT, ...SHAPE, actions: chunk });
+          if (chunk) strategy.add({ time: n * DT, dt: DT, ...SHAPE, actions: chunk }, n * DT);
           command = tick(n);
         });
         const now = chunks.length - 1;
@@ -80,7 +86,7 @@ describe('HorizonPlanner', () => {
         const { strategy, tick, plan } = begin(spec);
         const commands: Float32Array[] = [new Float32Array(A)];
         chunks.forEach((chunk, n) => {
-          if (chunk) strategy.add({ time: n * DT, dt: DT, ...SHAPE, actions: chunk });
+          if (chunk) strategy.add({ time: n * DT, dt: DT, ...SHAPE, actions: chunk }, n * DT);
           commands.push(tick(n));
         });
         const way = [...commands, ...plan(chunks.length - 1)];
@@ -102,15 +108,14 @@ describe('HorizonPlanner', () => {
 
   it('brakes at once while the arm is held or stopped', () => {
     const emergencyStop = new EmergencyStop();
-    const { strategy, safety, tick, planner } = begin({ name: 'latest' }, emergencyStop);
+    const { strategy, tick, plan, planned } = begin({ name: 'latest' }, emergencyStop);
     const actions = Float32Array.from({ length: K * A }, (_, i) => 0.03 * (Math.floor(i / A) + 1));
-    strategy.add({ time: 0, dt: DT, ...SHAPE, actions });
+    strategy.add({ time: 0, dt: DT, ...SHAPE, actions }, 0);
     for (let n = 0; n < 8; n++) tick(n);
-    const timeOf = (k: number) => (8 + k) * DT;
-    const held = planner.plan(safety, undefined, timeOf);
+    const held = planned(7);
     expect(held.length).toBeLessThan(6);
     emergencyStop.press();
-    const stopped = planner.plan(safety, strategy, timeOf);
+    const stopped = plan(7);
     expect(stopped.slice(0, held.length)).toEqual(held);
     expect(stopped.at(-1)).toEqual(held.at(-1));
   });

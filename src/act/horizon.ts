@@ -15,38 +15,44 @@ const LONGEST_S = 10;
 export class HorizonPlanner {
   readonly #safety: Safety;
   readonly #rateHz: number;
-  readonly #joints: number;
   readonly #action: Float32Array;
+  /** As many as any plan has needed so far. */
+  readonly #rows: Float32Array[] = [];
 
   /** As of the `Safety` that the commands come from. */
   constructor(joints: readonly JointSpec[], options: SafetyOptions) {
     this.#safety = new Safety(joints, options);
     this.#rateHz = options.rateHz;
-    this.#joints = joints.length;
     this.#action = new Float32Array(joints.length);
   }
 
   /**
+   * Plans from the newest command to rest.
    * @param safety as it is after the newest command; it is not changed
    * @param strategy whose actions are followed; absent while the arm is held
-   * @param timeOf the time (s) of the tick k ticks after the next
-   * @returns rows in the order of `joints`: the next tick's, the one after, … the last one at rest, and none
-   * when the newest command already is
+   * @param start time of tick 0, s
+   * @param next number of the tick after the newest command's
+   * @returns how many rows there are (see `row`), none when the newest command already rests
    */
-  plan(safety: Safety, strategy: Strategy | undefined, timeOf: (k: number) => number): Float32Array[] {
+  plan(safety: Safety, strategy: Strategy | undefined, start: number, next: number): number {
     const ahead = this.#safety;
     ahead.copyFrom(safety);
-    const rows: Float32Array[] = [];
     const followed = strategy ? Math.round(FOLLOWED_S * this.#rateHz) : 0;
     const longest = LONGEST_S * this.#rateHz;
-    for (let k = 0; k < longest; k++) {
-      const time = timeOf(k);
-      const row = new Float32Array(this.#joints);
-      if (k < followed && strategy?.actionAt(time, this.#action)) ahead.limit(this.#action, time, row);
-      else if (ahead.atRest) break;
-      else ahead.hold('hold_no_action', time, row);
-      rows.push(row);
+    let k = 0;
+    for (; k < longest; k++) {
+      const time = start + (next + k) / this.#rateHz;
+      const acts = k < followed && strategy?.actionAt(time, this.#action) === true;
+      if (!acts && ahead.atRest) break;
+      if (k === this.#rows.length) this.#rows.push(new Float32Array(this.#action.length));
+      if (acts) ahead.limit(this.#action, time, this.#rows[k]);
+      else ahead.hold('hold_no_action', time, this.#rows[k]);
     }
-    return rows;
+    return k;
+  }
+
+  /** Of the newest plan: the command of tick `next + k`, in the order of `joints`. Lent until the next plan. */
+  row(k: number): Float32Array {
+    return this.#rows[k];
   }
 }

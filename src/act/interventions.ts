@@ -30,3 +30,19 @@ export function noInterventions(): Record<Intervention, number> {
     emergency_stop: 0,
   };
 }
+
+/** By bits: bit i stands for the i-th kind. Made beforehand, so that a control tick makes none. */
+const LISTS: readonly (readonly Intervention[])[] = Array.from(
+  { length: 1 << INTERVENTIONS.length },
+  (_, bits) => Object.freeze(INTERVENTIONS.filter((_, i) => bits & (1 << i))),
+);
+
+/** The bit of one kind, for `interventionList`. */
+export function bitOf(kind: Intervention): number {
+  return 1 << INTERVENTIONS.indexOf(kind);
+}
+
+/** The kinds whose bits are set, in the order of `INTERVENTIONS`; lent for ever, not to be changed. */
+export function interventionList(bits: number): readonly Intervention[] {
+  return LISTS[bits];
+}

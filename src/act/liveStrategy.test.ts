@@ -21,6 +21,9 @@ const SPECS: readonly StrategySpec[] = [
   { name: 'ensemble', m: -1 },
   { name: 'receding', steps: 2 },
   { name: 'latest' },
+  { name: 'latest', interpolation: 'linear', late_extrapolate_s: 0 },
+  // Fading faster than chunks come: what chunks before those remembered left of an offset is gone.
+  { name: 'blend', fade_s: 0.04 },
 ];
 
 function actions(strategy: { actionAt(time: number, out: Float32Array): boolean }, n: number) {
@@ -35,20 +38,20 @@ describe('LiveStrategy', () => {
       const live = new LiveStrategy(from, SHAPE);
       const reference = createStrategy(to, SHAPE);
       for (let n = 0; n < 30; n++) {
-        live.add(chunk(n));
-        reference.add(chunk(n));
+        live.add(chunk(n), n * DT);
+        reference.add(chunk(n), n * DT);
       }
       live.change(to);
       expect(live.spec).toEqual(to);
       for (let n = 30; n < 36; n++) expect(actions(live, n)).toEqual(actions(reference, n));
-      expect(live.wantsInference(31 * DT)).toBe(reference.wantsInference(31 * DT));
+      expect(live.wantsInference(31 * DT, 0)).toBe(reference.wantsInference(31 * DT, 0));
     },
   );
 
   it('knows nothing of an episode before', () => {
     const live = new LiveStrategy({ name: 'latest' }, SHAPE);
-    live.add(chunk(0));
-    live.reset();
+    live.add(chunk(0), 0);
+    live.reset(new Float32Array(2));
     live.change({ name: 'ensemble', m: 0 });
     expect(actions(live, 1)).toBeUndefined();
   });

@@ -1,19 +1,27 @@
 /** A strategy that can be changed while an episode runs. */
 import type { StrategySpec } from '../contract/strategy.js';
-import type { ActionChunk } from './chunk.js';
-import { ChunkHistory, type ChunkShape } from './ensemble.js';
+import type { ActionChunk, ChunkShape } from './chunk.js';
+import { ChunkHistory } from './ensemble.js';
 import { createStrategy, type Strategy } from './strategy.js';
 
 export class LiveStrategy implements Strategy {
   readonly #shape: ChunkShape;
   /** As much as any strategy remembers. */
   readonly #seen: ChunkHistory;
+  /** Where the episode began. */
+  readonly #start: Float32Array;
   #now: Strategy;
 
   /** @throws UserError as of `createStrategy` */
   constructor(spec: StrategySpec, shape: ChunkShape) {
     this.#shape = shape;
-    this.#seen = new ChunkHistory(shape, shape.length + 1, 0);
+    this.#seen = new ChunkHistory(shape, {
+      capacity: shape.length + 1,
+      m: 0,
+      taperS: 0,
+      interpolation: 'linear',
+    });
+    this.#start = new Float32Array(shape.width);
     this.#now = createStrategy(spec, shape);
   }
 
@@ -22,28 +30,34 @@ export class LiveStrategy implements Strategy {
   }
 
   /**
-   * From the next tick on, as if it had been the strategy all along; the safety stage sees to it that what changes
-   * does so within the limits.
+   * From the next tick on, as if it had been the strategy all along, as far as the chunks of the last K
+   * inferences tell; the safety stage sees to it that what changes does so within the limits.
    * @throws UserError as of `createStrategy`; the strategy is then as it was
    */
   change(spec: StrategySpec): void {
     const next = createStrategy(spec, this.#shape);
-    for (const chunk of this.#seen.chunks()) next.add(chunk);
+    next.reset(this.#start);
+    for (const { chunk, arrival } of this.#seen.chunks()) next.add(chunk, arrival);
     this.#now = next;
   }
 
-  reset(): void {
+  reset(pose: Float32Array): void {
     this.#seen.clear();
-    this.#now.reset();
+    this.#start.set(pose);
+    this.#now.reset(pose);
   }
 
-  wantsInference(time: number): boolean {
-    return this.#now.wantsInference(time);
+  wantsInference(time: number, latencyS: number): boolean {
+    return this.#now.wantsInference(time, latencyS);
   }
 
-  add(chunk: ActionChunk): void {
-    this.#seen.add(chunk);
-    this.#now.add(chunk);
+  add(chunk: ActionChunk, now: number): void {
+    this.#seen.add(chunk, now);
+    this.#now.add(chunk, now);
+  }
+
+  foresees(time: number): boolean {
+    return this.#now.foresees(time);
   }
 
   actionAt(time: number, out: Float32Array): boolean {

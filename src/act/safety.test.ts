@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JointSpec } from '../contract/contract.js';
+import { noInterventions } from './interventions.js';
 import { brakingStep, EmergencyStop, Safety } from './safety.js';
 
 const RATE = 20;
@@ -96,6 +97,17 @@ describe('Safety', () => {
       }),
       { numRuns: 1500 },
     );
+  });
+
+  it('counts as a hold what is followed but nobody foresaw', () => {
+    const safety = new Safety([ARM], { rateHz: RATE, rampInS: 0 });
+    safety.begin(Float32Array.of(0), 0);
+    const out = new Float32Array(1);
+    safety.limit(Float32Array.of(0.01), 0, out, false);
+    expect(out[0]).toBe(Math.fround(0.01));
+    expect(safety.interventions).toEqual(['hold_no_action']);
+    safety.limit(Float32Array.of(0.02), 0.05, out);
+    expect(safety.counts).toEqual({ ...noInterventions(), hold_no_action: 1 });
   });
 
   it('passes an action that meets every limit bit for bit, and counts nothing', () => {

@@ -9,7 +9,14 @@
  */
 import type { JointSpec } from '../contract/contract.js';
 import { roundToward } from './float32.js';
-import { type Intervention, type InterventionCounts, noInterventions } from './interventions.js';
+import {
+  bitOf,
+  INTERVENTIONS,
+  type Intervention,
+  type InterventionCounts,
+  interventionList,
+  noInterventions,
+} from './interventions.js';
 
 /** Latches when pressed and lives as long as the robot, across episodes, until somebody releases it. */
 export class EmergencyStop {
@@ -36,7 +43,7 @@ export interface SafetyOptions {
   readonly emergencyStop?: EmergencyStop;
 }
 
-/** Limits of one joint per control tick, and where its commands are. Positions in rad (m), steps per tick. */
+/** Limits of one joint per control tick. Positions in rad (m), steps per tick. */
 interface Joint {
   readonly spec: JointSpec;
   /** The float32 values nearest the contract's limits on their inner side. */
@@ -44,29 +51,32 @@ interface Joint {
   readonly max: number;
   readonly maxStep: number;
   readonly maxStepChange: number;
-  /** The last command, how far it was from the one before, and what the policy wanted it to be. */
-  position: number;
-  step: number;
-  target: number;
 }
 
-/** Shared by the many ticks on which nothing happens. */
-const NONE: readonly Intervention[] = [];
+const NON_FINITE = bitOf('non_finite');
+const POSITION = bitOf('position_limit');
+const VELOCITY = bitOf('velocity_limit');
+const ACCELERATION = bitOf('acceleration_limit');
+const RAMP_IN = bitOf('ramp_in');
+const STALE = bitOf('hold_stale');
+const NO_ACTION = bitOf('hold_no_action');
+const EMERGENCY_STOP = bitOf('emergency_stop');
 
 export class Safety {
   readonly #joints: readonly Joint[];
+  // Of each joint: the last command, how far it was from the one before, and what the policy wanted it to be.
+  readonly #position: Float64Array;
+  readonly #step: Float64Array;
+  readonly #target: Float64Array;
   readonly #rampInS: number;
   readonly #emergencyStop: EmergencyStop;
-  #counts = noInterventions();
+  /** In the order of `INTERVENTIONS`. */
+  readonly #counts = new Uint32Array(INTERVENTIONS.length);
+  /** What was done on the newest tick, a bit a kind: each counts once however many joints meet it. */
+  #bits = 0;
   #fault: string | undefined;
   #rampStart = 0;
   #stopped = false;
-  #interventions: readonly Intervention[] = NONE;
-  // What happened on the tick under way, so that a kind counts once however many joints meet it.
-  #position = false;
-  #velocity = false;
-  #acceleration = false;
-  #ramp = false;
 
   /** @param joints limits, in the order of every vector given to this object */
   constructor(joints: readonly JointSpec[], { rateHz, rampInS, emergencyStop }: SafetyOptions) {
@@ -76,22 +86,26 @@ export class Safety {
       max: roundToward(joint.max, joint.min),
       maxStep: joint.velocity / rateHz,
       maxStepChange: joint.acceleration / (rateHz * rateHz),
-      position: 0,
-      step: 0,
-      target: 0,
     }));
+    this.#position = new Float64Array(joints.length);
+    this.#step = new Float64Array(joints.length);
+    this.#target = new Float64Array(joints.length);
     this.#rampInS = rampInS;
     this.#emergencyStop = emergencyStop ?? new EmergencyStop();
   }
 
   /** Ticks by kind since `begin`. */
   get counts(): InterventionCounts {
-    return { ...this.#counts };
+    const counts = noInterventions();
+    INTERVENTIONS.forEach((kind, i) => {
+      counts[kind] = this.#counts[i];
+    });
+    return counts;
   }
 
   /** What was done to the newest command. */
   get interventions(): readonly Intervention[] {
-    return this.#interventions;
+    return interventionList(this.#bits);
   }
 
   /** Why the robot must not go on, once set until the next `begin`; every command is then a hold. */
@@ -101,7 +115,8 @@ export class Safety {
 
   /** True once holding has brought every joint to a stop. */
   get atRest(): boolean {
-    return this.#joints.every((joint) => joint.step === 0);
+    for (let j = 0; j < this.#step.length; j++) if (this.#step[j] !== 0) return false;
+    return true;
   }
 
   /**
@@ -110,8 +125,8 @@ export class Safety {
    * within the limits would be a jump.
    */
   begin(measured: Float32Array, time: number): void {
-    this.#counts = noInterventions();
-    this.#interventions = NONE;
+    this.#counts.fill(0);
+    this.#bits = 0;
     this.#fault = undefined;
     this.#rampStart = time;
     this.#stopped = false;
@@ -122,47 +137,36 @@ export class Safety {
         const { name, min, max } = joint.spec;
         this.#fault ??= `joint ${name} starts at ${Number(measured[j].toFixed(4))}, outside its limits ${min} to ${max}`;
       }
-      joint.position = Number.isFinite(position) ? position : joint.min;
-      joint.step = 0;
-      joint.target = joint.position;
+      this.#position[j] = Number.isFinite(position) ? position : joint.min;
+      this.#step[j] = 0;
+      this.#target[j] = this.#position[j];
     }
   }
 
   /**
    * The command for the tick at `time` on the way to `action`, written to `out`. A value that is not finite
    * moves nothing: it latches `fault`, and this command and all after it hold.
+   * @param foreseen false where the policy did not predict the action: a soft hold, counted as one
    */
-  limit(action: Float32Array, time: number, out: Float32Array): void {
-    this.#interventions = NONE;
-    if (this.#held(time, out)) return;
-    for (let j = 0; j < this.#joints.length; j++) {
-      if (!Number.isFinite(action[j])) {
-        this.#fault = `the policy's action for joint ${this.#joints[j].spec.name} is ${action[j]}`;
-        this.#count('non_finite');
-        this.#brake(out);
-        return;
-      }
-    }
-    const ramp = this.#rampInS > 0 ? Math.min(1, Math.max(0, (time - this.#rampStart) / this.#rampInS)) : 1;
-    this.#position = this.#velocity = this.#acceleration = this.#ramp = false;
-    for (let j = 0; j < this.#joints.length; j++) out[j] = this.#approach(this.#joints[j], action[j], ramp);
-    if (this.#position) this.#count('position_limit');
-    if (this.#velocity) this.#count('velocity_limit');
-    if (this.#acceleration) this.#count('acceleration_limit');
-    if (this.#ramp) this.#count('ramp_in');
+  limit(action: Float32Array, time: number, out: Float32Array, foreseen = true): void {
+    this.#bits = 0;
+    if (!this.#held(time, out)) this.#follow(action, time, out, foreseen);
+    this.#count();
   }
 
   /** The command for the tick at `time` when there is nothing to follow: brake, then stand. */
   hold(why: Extract<Intervention, 'hold_stale' | 'hold_no_action'>, time: number, out: Float32Array): void {
-    this.#interventions = NONE;
-    if (this.#held(time, out)) return;
-    this.#count(why);
-    this.#brake(out);
+    this.#bits = 0;
+    if (!this.#held(time, out)) {
+      this.#bits = why === 'hold_stale' ? STALE : NO_ACTION;
+      this.#brake(out);
+    }
+    this.#count();
   }
 
   /** A braking command after the episode's end: nobody intervened, so nothing is counted. */
   settle(out: Float32Array): void {
-    this.#interventions = NONE;
+    this.#bits = 0;
     this.#brake(out);
   }
 
@@ -171,22 +175,20 @@ export class Safety {
     this.#fault = other.#fault;
     this.#rampStart = other.#rampStart;
     this.#stopped = other.#stopped;
-    for (let j = 0; j < this.#joints.length; j++) {
-      const { position, step, target } = other.#joints[j];
-      Object.assign(this.#joints[j], { position, step, target });
-    }
+    this.#position.set(other.#position);
+    this.#step.set(other.#step);
+    this.#target.set(other.#target);
   }
 
-  #count(kind: Intervention): void {
-    this.#counts[kind]++;
-    this.#interventions = [...this.#interventions, kind];
+  #count(): void {
+    for (let i = 0, bits = this.#bits; bits !== 0; i++, bits >>= 1) this.#counts[i] += bits & 1;
   }
 
   /** Holds, and says so, while a fault or the emergency stop is latched. */
   #held(time: number, out: Float32Array): boolean {
     if (this.#emergencyStop.engaged) {
       this.#stopped = true;
-      this.#count('emergency_stop');
+      this.#bits = EMERGENCY_STOP;
       this.#brake(out);
       return true;
     }
@@ -199,48 +201,62 @@ export class Safety {
     return true;
   }
 
-  #brake(out: Float32Array): void {
+  #follow(action: Float32Array, time: number, out: Float32Array, foreseen: boolean): void {
     for (let j = 0; j < this.#joints.length; j++) {
-      const joint = this.#joints[j];
-      const slower = Math.max(0, Math.abs(joint.step) - joint.maxStepChange);
-      out[j] = this.#move(joint, Math.sign(joint.step) * slower);
-      joint.target = joint.position;
+      if (!Number.isFinite(action[j])) {
+        this.#fault = `the policy's action for joint ${this.#joints[j].spec.name} is ${action[j]}`;
+        this.#bits = NON_FINITE;
+        this.#brake(out);
+        return;
+      }
+    }
+    if (!foreseen) this.#bits = NO_ACTION;
+    const ramp = this.#rampInS > 0 ? Math.min(1, Math.max(0, (time - this.#rampStart) / this.#rampInS)) : 1;
+    for (let j = 0; j < this.#joints.length; j++) {
+      const { min, max, maxStep, maxStepChange } = this.#joints[j];
+      const position = this.#position[j];
+      const step = this.#step[j];
+      const target = Math.min(max, Math.max(min, action[j]));
+      if (target !== action[j]) this.#bits |= POSITION;
+      const wanted = target - position;
+      const allowed = maxStep * ramp;
+      if (Math.abs(wanted) > maxStep) this.#bits |= VELOCITY;
+      else if (Math.abs(wanted) > allowed) this.#bits |= RAMP_IN;
+
+      // What earlier limits left of the way is made up for at a speed, relative to the target's own, that can
+      // be braked from in time; a command that has kept up with the policy has nothing to make up for.
+      const gap = this.#target[j] - position;
+      const catchUp = target - this.#target[j] + Math.sign(gap) * brakingStep(Math.abs(gap), maxStepChange);
+      const goal = Math.abs(gap) <= maxStepChange ? wanted : catchUp;
+      this.#target[j] = target;
+
+      const lowest = Math.max(step - maxStepChange, -brakingStep(position - min, maxStepChange));
+      const highest = Math.min(step + maxStepChange, brakingStep(max - position, maxStepChange));
+      const chosen = Math.min(highest, Math.max(lowest, clamp(goal, allowed)));
+      if (chosen !== clamp(wanted, allowed)) this.#bits |= ACCELERATION;
+      this.#step[j] = chosen;
+      if (chosen === wanted) this.#position[j] = target;
+      else this.#move(j);
+      out[j] = this.#position[j];
     }
   }
 
-  #approach(joint: Joint, action: number, ramp: number): number {
-    const { min, max, maxStep, maxStepChange, position, step } = joint;
-    const target = Math.min(max, Math.max(min, action));
-    if (target !== action) this.#position = true;
-    const wanted = target - position;
-    const allowed = maxStep * ramp;
-    if (Math.abs(wanted) > maxStep) this.#velocity = true;
-    else if (Math.abs(wanted) > allowed) this.#ramp = true;
-
-    // What earlier limits left of the way is made up for at a speed, relative to the target's own, that can
-    // be braked from in time; a command that has kept up with the policy has nothing to make up for.
-    const gap = joint.target - position;
-    const catchUp = target - joint.target + Math.sign(gap) * brakingStep(Math.abs(gap), maxStepChange);
-    const goal = Math.abs(gap) <= maxStepChange ? wanted : catchUp;
-    joint.target = target;
-
-    const lowest = Math.max(step - maxStepChange, -brakingStep(position - min, maxStepChange));
-    const highest = Math.min(step + maxStepChange, brakingStep(max - position, maxStepChange));
-    const chosen = Math.min(highest, Math.max(lowest, clamp(goal, allowed)));
-    if (chosen !== clamp(wanted, allowed)) this.#acceleration = true;
-    if (chosen !== wanted) return this.#move(joint, chosen);
-    joint.position = target;
-    joint.step = wanted;
-    return target;
+  #brake(out: Float32Array): void {
+    for (let j = 0; j < this.#joints.length; j++) {
+      const step = this.#step[j];
+      this.#step[j] = Math.sign(step) * Math.max(0, Math.abs(step) - this.#joints[j].maxStepChange);
+      this.#move(j);
+      out[j] = this.#target[j] = this.#position[j];
+    }
   }
 
-  /** Moves the command by about `step`, never past it. */
-  #move(joint: Joint, step: number): number {
-    const { position, min, max } = joint;
-    const next = roundToward(Math.min(max, Math.max(min, position + step)), position);
-    joint.step = next - position;
-    joint.position = next;
-    return next;
+  /** Moves the command by about its step, never past it: the step becomes what it was moved by. */
+  #move(j: number): void {
+    const { min, max } = this.#joints[j];
+    const position = this.#position[j];
+    const next = roundToward(Math.min(max, Math.max(min, position + this.#step[j])), position);
+    this.#step[j] = next - position;
+    this.#position[j] = next;
   }
 }
 

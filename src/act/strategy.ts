@@ -2,22 +2,37 @@
  * From chunks to the action for one instant. Chunks are indexed by time, never by count: a late chunk
  * contributes the rows that are still ahead, and a gap is bridged by what earlier chunks foresaw.
  */
-import type { StrategySpec } from '../contract/strategy.js';
+import {
+  DEFAULT_INTERPOLATION,
+  DEFAULT_LATE_EXTRAPOLATE_S,
+  type StrategySpec,
+} from '../contract/strategy.js';
 import { UserError } from '../errors.js';
-import type { ActionChunk } from './chunk.js';
-import { ChunkHistory, type ChunkShape } from './ensemble.js';
+import { Blend } from './blend.js';
+import type { ActionChunk, ChunkShape } from './chunk.js';
+import { ChunkHistory } from './ensemble.js';
+import { Late } from './late.js';
 
 export interface Strategy {
   readonly spec: StrategySpec;
-  /** Forgets every chunk: a new episode. */
-  reset(): void;
-  /** Whether an observation made at `time` (s) should be inferred. */
-  wantsInference(time: number): boolean;
-  /** Takes in a chunk, copying its actions; chunks may arrive late and out of order. */
-  add(chunk: ActionChunk): void;
+  /** Forgets every chunk: a new episode, at whose start the arm stands at `pose` (A values). */
+  reset(pose: Float32Array): void;
   /**
-   * Writes the action meant for `time` (s) to `out` (A values, robot units, bundle joint order).
-   * Returns false, leaving `out` alone, when nothing was predicted for that instant: the robot holds.
+   * Whether an observation made at `time` (s) should be inferred.
+   * @param latencyS from an observation to the arrival of its chunk, as measured lately, s
+   */
+  wantsInference(time: number, latencyS: number): boolean;
+  /**
+   * Takes in a chunk, copying its actions; chunks may arrive late and out of order.
+   * @param now when it arrived, s on the robot's clock: instants before it are past and done
+   */
+  add(chunk: ActionChunk, now: number): void;
+  /** Whether a chunk has a row for `time` (s), or one on either side of it. */
+  foresees(time: number): boolean;
+  /**
+   * Writes the action meant for `time` (s) to `out` (A values, robot units, bundle joint order); soon after
+   * the predictions' end that is the last motion, fading out. Depends on the chunks added alone: asking
+   * changes nothing. Returns false, leaving `out` alone, when nothing says what to do then: the robot holds.
    */
   actionAt(time: number, out: Float32Array): boolean;
 }
@@ -27,73 +42,92 @@ export interface Strategy {
  * @throws UserError when the parameters cannot work with such chunks
  */
 export function createStrategy(spec: StrategySpec, shape: ChunkShape): Strategy {
+  const refuse = (parameter: string, value: number, must: string) => {
+    throw new UserError(`strategy ${spec.name}: ${parameter} is ${value}, it must be ${must}`);
+  };
+  const interpolation = spec.interpolation ?? DEFAULT_INTERPOLATION;
+  const extrapolateS = spec.late_extrapolate_s ?? DEFAULT_LATE_EXTRAPOLATE_S;
+  if (!(extrapolateS >= 0 && Number.isFinite(extrapolateS)))
+    refuse('late_extrapolate_s', extrapolateS, 'a number of seconds of at least 0');
+  const follow = (capacity: number, m: number, taperS = 0) =>
+    new Late(new ChunkHistory(shape, { capacity, m, taperS, interpolation }), extrapolateS);
   switch (spec.name) {
     case 'ensemble': {
-      if (!Number.isFinite(spec.m))
-        throw new UserError(`strategy ensemble: m is ${spec.m}, it must be a finite number`);
-      return new EveryTick(spec, new ChunkHistory(shape, shape.length + 1, spec.m));
+      if (!Number.isFinite(spec.m)) refuse('m', spec.m, 'a finite number');
+      return new ByTime(spec, follow(shape.length + 1, spec.m));
     }
     case 'latest':
-      return new EveryTick(spec, new ChunkHistory(shape, 1, 0));
+      return new ByTime(spec, follow(1, 0));
     case 'receding': {
       const { steps } = spec;
-      if (!Number.isInteger(steps) || steps < 1 || steps > shape.length) {
-        throw new UserError(
-          `strategy receding: steps is ${steps}, it must be a whole number from 1 to ${shape.length}, the policy's chunk length`,
-        );
-      }
-      return new Receding(spec, new ChunkHistory(shape, 1, 0));
+      if (!Number.isInteger(steps) || steps < 1 || steps > shape.length)
+        refuse('steps', steps, `a whole number from 1 to ${shape.length}, the policy's chunk length`);
+      return new Receding(spec, follow(1, 0));
+    }
+    case 'blend': {
+      if (!(spec.fade_s > 0 && Number.isFinite(spec.fade_s)))
+        refuse('fade_s', spec.fade_s, 'a number of seconds above 0');
+      return new Blend(
+        spec,
+        spec.m === undefined ? follow(1, 0) : follow(shape.length + 1, spec.m, spec.fade_s),
+      );
     }
   }
 }
 
 /** `ensemble` and `latest`: they differ only in how many chunks they remember. */
-class EveryTick implements Strategy {
+class ByTime implements Strategy {
+  readonly #late: Late;
+  readonly #position: Float64Array;
+
   constructor(
     readonly spec: StrategySpec,
-    private readonly history: ChunkHistory,
-  ) {}
+    late: Late,
+  ) {
+    this.#late = late;
+    this.#position = new Float64Array(late.history.shape.width);
+  }
 
-  reset(): void {
+  protected get history(): ChunkHistory {
+    return this.#late.history;
+  }
+
+  reset(_pose: Float32Array): void {
     this.history.clear();
   }
 
-  wantsInference(): boolean {
+  wantsInference(_time: number, _latencyS: number): boolean {
     return true;
   }
 
-  add(chunk: ActionChunk): void {
-    this.history.add(chunk);
+  add(chunk: ActionChunk, now: number): void {
+    this.history.add(chunk, now);
+  }
+
+  foresees(time: number): boolean {
+    return this.history.covers(time);
   }
 
   actionAt(time: number, out: Float32Array): boolean {
-    return this.history.actionAt(time, out);
+    if (!this.#late.positionAt(time, this.#position)) return false;
+    out.set(this.#position);
+    return true;
   }
 }
 
 /**
- * While the next chunk is on its way the present one is followed past its `steps` rows: with inference
- * slower than a tick the arm keeps moving instead of stopping at every seam.
+ * It asks so early that the next chunk is there when `steps` rows have been executed. Should it come later
+ * still, the present one is followed past them: the arm keeps moving instead of stopping at every seam.
  */
-class Receding implements Strategy {
+class Receding extends ByTime {
   constructor(
-    readonly spec: Extract<StrategySpec, { name: 'receding' }>,
-    private readonly history: ChunkHistory,
-  ) {}
-
-  reset(): void {
-    this.history.clear();
+    override readonly spec: Extract<StrategySpec, { name: 'receding' }>,
+    late: Late,
+  ) {
+    super(spec, late);
   }
 
-  wantsInference(time: number): boolean {
-    return this.history.empty || this.history.newestIndexAt(time) >= this.spec.steps;
-  }
-
-  add(chunk: ActionChunk): void {
-    this.history.add(chunk);
-  }
-
-  actionAt(time: number, out: Float32Array): boolean {
-    return this.history.actionAt(time, out);
+  override wantsInference(time: number, latencyS: number): boolean {
+    return this.history.empty || this.history.newestIndexAt(time + latencyS) >= this.spec.steps;
   }
 }

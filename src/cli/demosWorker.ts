@@ -91,8 +91,11 @@ function resultOf({ seed, success, steps, durationS, ...demo }: Demonstration): 
       latency_ms: null,
       run_ms: null,
       overhead_ms: null,
+      reaction_ms: null,
       missed_ticks: 0,
+      missed_commands: 0,
       dropped_observations: 0,
+      spent_chunks: 0,
     },
   };
 }

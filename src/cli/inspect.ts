@@ -73,6 +73,15 @@ const fileSize = (bytes: number): string =>
   bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 function strategyText(strategy: StrategySpec): string {
+  const { interpolation, late_extrapolate_s: late } = strategy;
+  return [
+    ownText(strategy),
+    ...(interpolation === undefined ? [] : [`${interpolation} between rows`]),
+    ...(late === undefined ? [] : [`late: extrapolated for ${late} s`]),
+  ].join(', ');
+}
+
+function ownText(strategy: StrategySpec): string {
   switch (strategy.name) {
     case 'ensemble':
       return `ensemble, m = ${strategy.m}`;
@@ -80,6 +89,8 @@ function strategyText(strategy: StrategySpec): string {
       return `receding, ${strategy.steps} rows a chunk`;
     case 'latest':
       return 'latest';
+    case 'blend':
+      return `blend, faded in within ${strategy.fade_s} s`;
   }
 }
 

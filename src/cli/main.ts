@@ -4,8 +4,10 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../errors.js';
 import { version } from '../version.js';
 import { bagCommand } from './bag.js';
+import { benchCommand } from './bench.js';
 import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
+import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
 import { nodeCommand } from './node.js';
@@ -40,6 +42,8 @@ function program(): Command {
     replayCommand,
     reportCommand,
     inspectCommand,
+    benchCommand,
+    doctorCommand,
     bagCommand,
     datasetCommand,
     nodeCommand,

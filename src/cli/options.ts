@@ -66,6 +66,10 @@ export const nonNegativeNumber = (option: string): Parser<number> =>
     (value) => Number.isFinite(value) && value >= 0,
   );
 
+/** `low` … `high`. */
+export const numberWithin = (option: string, low: number, high: number): Parser<number> =>
+  parser(option, `a number from ${low} to ${high}`, readDecimal, (value) => value >= low && value <= high);
+
 /** Finite, of either sign. */
 export const finiteNumber = (option: string): Parser<number> =>
   parser(option, 'a finite number', readDecimal, Number.isFinite);

@@ -2,7 +2,6 @@
 import { Command } from 'commander';
 import { type Shard, takeShard } from '../episode/shard.js';
 import { UserError } from '../errors.js';
-import { PROVIDER_CHOICES, type ProviderChoice } from '../infer/providers.js';
 import { type Earlier, readEarlier, regressions } from '../replay/against.js';
 import { contractSha256, describeStrategy, type PreparedReplay, prepare } from '../replay/prepare.js';
 import { replay } from '../replay/replay.js';
@@ -14,15 +13,15 @@ import { findBags } from '../robots/bag/findBags.js';
 import { version } from '../version.js';
 import { INTERRUPTED, interruptible } from './interrupt.js';
 import { log } from './log.js';
-import { choice, nonNegativeNumber, positiveInteger, shard } from './options.js';
+import { nonNegativeNumber, positiveInteger, shard } from './options.js';
 import { Progress } from './progress.js';
+import { addProviderOptions, chosenProvider, logProviderNotes, type ProviderCliOptions } from './provider.js';
 import { defaultWorkers } from './rollout.js';
 import { addStrategyOptions, chosenStrategy, type StrategyOptions } from './strategy.js';
 
-interface ReplayOptions extends StrategyOptions {
+interface ReplayOptions extends StrategyOptions, ProviderCliOptions {
   policy: string;
   robot?: string;
-  provider: ProviderChoice;
   workers: number;
   shard?: Shard;
   out?: string;
@@ -42,13 +41,7 @@ export function replayCommand(): Command {
     .argument('<bag...>', 'bags, or folders of bags')
     .requiredOption('--policy <dir>', 'policy bundle')
     .option('--robot <file>', "robot contract (default: the bag's own)");
-  return addStrategyOptions(command)
-    .option(
-      '--provider <name>',
-      `execution provider: ${PROVIDER_CHOICES.join(', ')}`,
-      choice('--provider', PROVIDER_CHOICES),
-      'auto',
-    )
+  return addProviderOptions(addStrategyOptions(command))
     .option(
       '--workers <n>',
       'threads; the results do not depend on it',
@@ -68,13 +61,13 @@ export function replayCommand(): Command {
 }
 
 async function run(paths: string[], options: ReplayOptions): Promise<void> {
-  const { policy, robot, provider, against, tolerance } = options;
+  const { policy, robot, against, tolerance } = options;
   if (tolerance !== undefined && against === undefined)
     throw new UserError('Option --tolerance goes with --against: name the earlier results.');
   const strategy = await chosenStrategy(options, policy);
   const spec: ReplaySpec = {
     policy,
-    provider,
+    ...chosenProvider(options),
     ...(robot === undefined ? {} : { robot }),
     ...(strategy ? { strategy } : {}),
   };
@@ -134,6 +127,7 @@ async function execute(
     signal,
     onReady: (facts) => {
       provider = facts.provider;
+      logProviderNotes(facts.providerNotes);
       const threads = Math.min(workers, jobs.length);
       log.info(
         `${jobs.length} ${jobs.length === 1 ? 'bag' : 'bags'} of ${contract.name} with policy ${bundle.name} (${describeStrategy(strategy)}): ${threads} ${threads === 1 ? 'worker' : 'workers'}, ${provider}`,

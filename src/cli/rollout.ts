@@ -2,16 +2,24 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import type { Shard } from '../episode/shard.js';
-import { PROVIDER_CHOICES, type ProviderChoice } from '../infer/providers.js';
 import { IMAGE_FORMATS, type ImageFormat } from '../record/episode.js';
 import { episodeTable, summaryTable } from '../report/summary.js';
-import { CONTROLS, type Control } from '../rollout/spec.js';
-import { choice, positiveInteger, positiveNumber, seed, shard } from './options.js';
+import { CONTROLS, type Control, type RolloutSpec } from '../rollout/spec.js';
+import {
+  choice,
+  nonNegativeNumber,
+  numberWithin,
+  positiveInteger,
+  positiveNumber,
+  seed,
+  shard,
+} from './options.js';
 import { tasksDir } from './paths.js';
+import { addProviderOptions, chosenProvider, type ProviderCliOptions } from './provider.js';
 import { runRollout } from './rolloutRun.js';
 import { addStrategyOptions, chosenStrategy, type StrategyOptions } from './strategy.js';
 
-interface RolloutOptions extends StrategyOptions {
+interface RolloutOptions extends StrategyOptions, ProviderCliOptions {
   robot: string;
   policy: string;
   task: string;
@@ -19,14 +27,19 @@ interface RolloutOptions extends StrategyOptions {
   seed: number;
   shard?: Shard;
   workers: number;
-  provider: ProviderChoice;
   timeLimit?: number;
+  speed?: number;
+  latency?: number;
+  latencyJitter?: number;
+  observationDelay?: number;
   control?: Control;
   out?: string;
   record: boolean;
   images: ImageFormat;
   json?: boolean;
 }
+
+const SPEEDS = [0.25, 2] as const;
 
 /** More threads than this want more memory than most machines with that many cores lend to one program. */
 const MAX_DEFAULT_WORKERS = 8;
@@ -49,17 +62,31 @@ export function rolloutCommand(): Command {
       positiveInteger('--workers'),
       defaultWorkers,
     );
-  return addStrategyOptions(command)
-    .option(
-      '--provider <name>',
-      `execution provider: ${PROVIDER_CHOICES.join(', ')}`,
-      choice('--provider', PROVIDER_CHOICES),
-      'auto',
-    )
+  return addProviderOptions(addStrategyOptions(command))
     .option(
       '--time-limit <s>',
       "seconds an episode may take (default: the task's)",
       positiveNumber('--time-limit'),
+    )
+    .option(
+      '--speed <factor>',
+      'play chunks so many times as fast as they were trained (0.25 to 2; default: 1)',
+      numberWithin('--speed', ...SPEEDS),
+    )
+    .option(
+      '--latency <ms>',
+      'have every chunk come so much later, as from a slow policy (default: 0)',
+      nonNegativeNumber('--latency'),
+    )
+    .option(
+      '--latency-jitter <ms>',
+      'vary that latency by up to so much, either way, by seed (default: 0)',
+      nonNegativeNumber('--latency-jitter'),
+    )
+    .option(
+      '--observation-delay <ms>',
+      'have images and joint states come so much later (default: 0)',
+      nonNegativeNumber('--observation-delay'),
     )
     .option('--control <name>', `a run that must fail: ${CONTROLS.join(', ')}`, choice('--control', CONTROLS))
     .option('--out <dir>', 'write results.jsonl, summary.json and a bag an episode to this folder')
@@ -75,7 +102,7 @@ export function rolloutCommand(): Command {
 }
 
 async function rollout(options: RolloutOptions): Promise<void> {
-  const { robot, policy, task, provider, control, timeLimit } = options;
+  const { robot, policy, task, control, timeLimit } = options;
   const strategy = await chosenStrategy(options, policy);
   const { summary, files } = await runRollout({
     spec: {
@@ -83,10 +110,11 @@ async function rollout(options: RolloutOptions): Promise<void> {
       policy,
       task,
       tasksDir,
-      provider,
+      ...chosenProvider(options),
       ...(strategy ? { strategy } : {}),
       ...(timeLimit === undefined ? {} : { timeLimitS: timeLimit }),
       ...(control ? { control } : {}),
+      ...conditions(options),
     },
     seed: options.seed,
     episodes: options.episodes,
@@ -100,4 +128,20 @@ async function rollout(options: RolloutOptions): Promise<void> {
     const named = files.length > 0 ? `\n\nWritten: ${files.join(', ')}` : '';
     process.stdout.write(`${episodeTable(summary.results)}\n\n${summaryTable(summary)}${named}\n`);
   }
+}
+
+/** As seconds; what is as ever is left out. */
+function conditions({
+  speed = 1,
+  latency = 0,
+  latencyJitter = 0,
+  observationDelay = 0,
+}: RolloutOptions): Pick<RolloutSpec, 'speed' | 'latency' | 'observationDelayS'> {
+  return {
+    ...(speed === 1 ? {} : { speed }),
+    ...(latency + latencyJitter > 0 && {
+      latency: { meanS: latency / 1000, jitterS: latencyJitter / 1000 },
+    }),
+    ...(observationDelay > 0 && { observationDelayS: observationDelay / 1000 }),
+  };
 }

@@ -1,6 +1,7 @@
 /** What `rollout` and `start` share: run the episodes, show progress, keep the results, sum up. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { EpisodeRecord } from '../episode/episode.js';
 import type { RunSummary } from '../episode/run.js';
 import { type Shard, takeShard } from '../episode/shard.js';
 import { summarise } from '../episode/statistics.js';
@@ -15,6 +16,7 @@ import { version } from '../version.js';
 import { INTERRUPTED, interruptible } from './interrupt.js';
 import { log } from './log.js';
 import { Progress } from './progress.js';
+import { logProviderNotes } from './provider.js';
 
 export interface RolloutRun {
   readonly spec: RolloutSpec;
@@ -87,7 +89,8 @@ async function execute(
     workers: run.workers,
     signal,
     ...(run.film ? { filmSeed: seeds[0] } : {}),
-    onReady: ({ provider }) => {
+    onReady: ({ provider, providerNotes }) => {
+      logProviderNotes(providerNotes);
       log.info(headline(run, seeds, prepared, provider));
       progress = new Progress({ total: seeds.length, unit: 'episodes' });
     },
@@ -112,6 +115,10 @@ async function execute(
       strategy: prepared.strategy,
       provider: facts?.provider ?? null,
       control: run.spec.control ?? null,
+      speed: run.spec.speed ?? 1,
+      added_latency_ms: milliseconds(run.spec.latency?.meanS),
+      added_latency_jitter_ms: milliseconds(run.spec.latency?.jitterS),
+      observation_delay_ms: milliseconds(run.spec.observationDelayS),
       seed: run.seed,
       episodes: run.episodes,
       shard: run.shard ?? null,
@@ -125,8 +132,25 @@ async function execute(
     files.unshift(...(await folder.finish(summary.results, summary)));
     if (spec.record) files.push(spec.record.dir);
   }
+  warnOfSpentChunks(records);
   if (signal.aborted) process.exitCode = INTERRUPTED;
   return { summary, files };
+}
+
+/** To the microsecond, without what a division by 1000 left behind. */
+function milliseconds(seconds = 0): number {
+  return Math.round(1e6 * seconds) / 1000;
+}
+
+/** A policy that is slower than its own horizon leaves the arm standing, which looks like a bad policy. */
+function warnOfSpentChunks(records: readonly EpisodeRecord[]): void {
+  const sum = (count: (record: EpisodeRecord) => number) =>
+    records.reduce((total, record) => total + count(record), 0);
+  const spent = sum(({ result }) => result.wall.spent_chunks);
+  if (spent > 0)
+    log.warn(
+      `Of ${sum(({ timings }) => timings.latencyMs.length)} chunks ${spent} came when all that they foresaw was past: the policy takes longer than it looks ahead.`,
+    );
 }
 
 /** Says what a recording lacks; the episode itself is not touched by it. */
@@ -150,5 +174,17 @@ function headline(
   const share = shard ? `, shard ${shard.index} of ${shard.count}` : '';
   const threads = Math.min(workers, seeds.length);
   const control = spec.control ? `; control ${spec.control}` : '';
-  return `${task.name} on ${contract.name} with policy ${bundle.name} (${how}${control}): ${range}${share}, ${threads} ${threads === 1 ? 'worker' : 'workers'}, ${provider}`;
+  const conditions = conditionsOf(spec);
+  return `${task.name} on ${contract.name} with policy ${bundle.name} (${how}${conditions}${control}): ${range}${share}, ${threads} ${threads === 1 ? 'worker' : 'workers'}, ${provider}`;
+}
+
+/** `; latency + 200 ± 100 ms; observed 50 ms late`: what is not as ever. */
+function conditionsOf({ speed, latency, observationDelayS }: RolloutSpec): string {
+  const { meanS = 0, jitterS = 0 } = latency ?? {};
+  const jitter = jitterS > 0 ? ` ± ${milliseconds(jitterS)}` : '';
+  return [
+    speed === undefined ? '' : `; speed ${speed}`,
+    latency ? `; latency + ${milliseconds(meanS)}${jitter} ms` : '',
+    observationDelayS ? `; observed ${milliseconds(observationDelayS)} ms late` : '',
+  ].join('');
 }

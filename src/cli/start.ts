@@ -38,7 +38,6 @@ async function start(options: StartOptions): Promise<void> {
       policy: join(packageRoot, 'models', TASK),
       task: TASK,
       tasksDir,
-      provider: 'auto',
     },
     seed: options.seed,
     episodes: options.episodes,

@@ -1,14 +1,26 @@
-/** `--strategy`, `--m` and `--steps`: how chunks become actions, where the bundle's own way is not wanted. */
+/** `--strategy` and what it takes: how chunks become actions, where the bundle's own way is not wanted. */
 import type { Command } from 'commander';
-import { completeStrategy, STRATEGY_NAMES, type StrategySpec } from '../contract/strategy.js';
+import {
+  completeStrategy,
+  DEFAULT_FADE_S,
+  DEFAULT_INTERPOLATION,
+  DEFAULT_LATE_EXTRAPOLATE_S,
+  INTERPOLATIONS,
+  type Interpolation,
+  STRATEGY_NAMES,
+  type StrategySpec,
+} from '../contract/strategy.js';
 import { UserError } from '../errors.js';
 import { loadBundle } from '../infer/load.js';
-import { choice, finiteNumber, positiveInteger } from './options.js';
+import { choice, finiteNumber, nonNegativeNumber, positiveInteger, positiveNumber } from './options.js';
 
 export interface StrategyOptions {
   strategy?: StrategySpec['name'];
   m?: number;
   steps?: number;
+  fade?: number;
+  interpolation?: Interpolation;
+  lateExtrapolate?: number;
 }
 
 export function addStrategyOptions(command: Command): Command {
@@ -20,27 +32,47 @@ export function addStrategyOptions(command: Command): Command {
     )
     .option(
       '--m <x>',
-      `ensemble: weight exp(-m·i), i = 0 the oldest (default: the bundle's, or 0.01)`,
+      `ensemble: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most (default: the bundle's, or 0.01)`,
       finiteNumber('--m'),
     )
     .option(
       '--steps <n>',
-      "receding: rows to execute before the next query (default: the bundle's, or half a chunk)",
+      "receding: rows to execute before the next chunk (default: the bundle's, or half a chunk)",
       positiveInteger('--steps'),
+    )
+    .option(
+      '--fade <s>',
+      `blend: seconds to go over to a new chunk in (default: the bundle's, or ${DEFAULT_FADE_S})`,
+      positiveNumber('--fade'),
+    )
+    .option(
+      '--interpolation <way>',
+      `between two rows of a chunk: ${INTERPOLATIONS.join(', ')} (default: the bundle's, or ${DEFAULT_INTERPOLATION})`,
+      choice('--interpolation', INTERPOLATIONS),
+    )
+    .option(
+      '--late-extrapolate <s>',
+      `seconds in which the last motion fades out where the next chunk is late; 0 brakes at once (default: the bundle's, or ${DEFAULT_LATE_EXTRAPOLATE_S})`,
+      nonNegativeNumber('--late-extrapolate'),
     );
 }
 
+/** Options that one strategy alone takes. */
+const OWN = { m: 'ensemble', steps: 'receding', fade: 'blend' } as const;
+
 /** The strategy asked for, its parameters completed from the bundle; undefined leaves it to the bundle. */
 export async function chosenStrategy(
-  { strategy, m, steps }: StrategyOptions,
+  options: StrategyOptions,
   policy: string,
 ): Promise<StrategySpec | undefined> {
-  if (strategy === undefined && m === undefined && steps === undefined) return undefined;
+  const { strategy, m, steps, fade, interpolation, lateExtrapolate } = options;
+  const given = { m, steps, fadeS: fade, interpolation, lateExtrapolateS: lateExtrapolate };
+  if (strategy === undefined && Object.values(given).every((value) => value === undefined)) return undefined;
   const bundle = await loadBundle(policy);
   const name = strategy ?? bundle.strategy.name;
-  if (m !== undefined && name !== 'ensemble')
-    throw new UserError(`Option --m is for --strategy ensemble, not for ${name}.`);
-  if (steps !== undefined && name !== 'receding')
-    throw new UserError(`Option --steps is for --strategy receding, not for ${name}.`);
-  return completeStrategy(name, bundle.strategy, bundle.action.chunk, { m, steps });
+  for (const option of ['m', 'steps', 'fade'] as const) {
+    if (options[option] !== undefined && name !== OWN[option])
+      throw new UserError(`Option --${option} is for --strategy ${OWN[option]}, not for ${name}.`);
+  }
+  return completeStrategy(name, bundle.strategy, bundle.action.chunk, given);
 }

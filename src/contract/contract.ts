@@ -105,8 +105,10 @@ export interface RobotContract {
   readonly file: string;
   readonly text: string;
   readonly name: string;
-  /** Control ticks a second. */
+  /** Control ticks a second: the policy's steps. */
   readonly rateHz: number;
+  /** Commands a second: a whole multiple of `rateHz`. */
+  readonly commandRateHz: number;
   readonly joints: readonly JointSpec[];
   readonly cameras: readonly CameraSpec[];
   /**

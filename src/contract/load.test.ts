@@ -49,6 +49,7 @@ describe('loadContract', () => {
       text: VALID,
       name: 'arm',
       rateHz: 20,
+      commandRateHz: 20,
       sim: { scene: path.join(dir, 'scene.xml') },
       joints: [
         { name: 'pan', min: -1, max: 1, velocity: 2, acceleration: 3 },
@@ -80,6 +81,21 @@ describe('loadContract', () => {
       '8: cameras[0].role is "wrist"; it must be one of wrist_detail, wrist_context, global_overview',
     ],
     ['rate_hz: 20', 'rate_hz: -20', '2: rate_hz is -20; it must be greater than 0'],
+    [
+      'rate_hz: 20',
+      'rate_hz: 20\ncommand_rate_hz: 50',
+      '3: command_rate_hz is 50; it must be a whole multiple of rate_hz (20), 500 at most',
+    ],
+    [
+      'rate_hz: 20',
+      'rate_hz: 20\ncommand_rate_hz: 10',
+      '3: command_rate_hz is 10; it must be a whole multiple of rate_hz (20), 500 at most',
+    ],
+    [
+      'rate_hz: 20',
+      'rate_hz: 20\ncommand_rate_hz: 520',
+      '3: command_rate_hz is 520; it must be a whole multiple of rate_hz (20), 500 at most',
+    ],
     ['rate_hz: 20\n', '', '1: rate_hz is missing; it must be a finite number'],
     ['max: 0.5', 'max: 0', '6: joints[1].max is 0; it must be greater than min'],
     ['name: lift', 'name: pan', '6: joints[1].name is "pan"; it must differ from those before it'],
@@ -154,7 +170,7 @@ command: { topic: /arm/trajectory, type: trajectory_msgs/msg/JointTrajectory }
   };
 
   it('reads what a ROS robot needs', () => {
-    const text = `${VALID.replace(
+    const text = `${VALID.replace('rate_hz: 20', 'rate_hz: 20\ncommand_rate_hz: 240').replace(
       '{ name: lift, ',
       '{ name: lift, ros: { name: lift_joint, scale: 2, offset: -1 }, ',
     )}joint_states: { topics: [/a/joint_states, /b/joint_states] }
@@ -167,6 +183,8 @@ reset: { service: /task/reset, type: std_srvs/srv/Trigger }
 sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
 `;
     expect(parseContract('/r.yaml', text)).toMatchObject({
+      rateHz: 20,
+      commandRateHz: 240,
       joints: [{ name: 'pan' }, { name: 'lift', ros: { name: 'lift_joint', scale: 2, offset: -1 } }],
       jointStates: { topics: ['/a/joint_states', '/b/joint_states'] },
       commands: [

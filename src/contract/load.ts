@@ -105,6 +105,7 @@ const contract = (folder: string, exists: (file: string) => boolean) =>
     .strictObject({
       name,
       rate_hz: positive,
+      command_rate_hz: positive.optional(),
       sim: z
         .strictObject({
           scene: z
@@ -126,25 +127,47 @@ const contract = (folder: string, exists: (file: string) => boolean) =>
       sync: sync.default({}),
       safety,
     })
+    .superRefine(commandsOnTicks)
     .superRefine(commandsOfAllJoints)
     .superRefine(jointsOnKnownTopics)
-    .transform(({ rate_hz, joint_states, sim, command, commands, sync, success, reset, ...rest }) => {
-      const all = rest.joints.map((joint) => joint.name);
-      const given = commands ?? [command ?? { topic: '/joint_commands', type: COMMAND_TYPES[0] }];
-      return {
-        ...rest,
-        ...(sim && { sim }),
-        ...(success && { success }),
-        ...(reset && { reset }),
-        rateHz: rate_hz,
-        jointStates: joint_states,
-        commands: given.map((each): CommandSpec => ({ joints: all, ...each })),
-        sync: {
-          toleranceS: sync.tolerance_s ?? 0.5 / rate_hz,
-          maxSkewS: sync.max_skew_s ?? Math.max(...rest.cameras.map(({ maxAgeS }) => maxAgeS)),
-        },
-      };
-    });
+    .transform(
+      ({ rate_hz, command_rate_hz, joint_states, sim, command, commands, sync, success, reset, ...rest }) => {
+        const all = rest.joints.map((joint) => joint.name);
+        const given = commands ?? [command ?? { topic: '/joint_commands', type: COMMAND_TYPES[0] }];
+        return {
+          ...rest,
+          ...(sim && { sim }),
+          ...(success && { success }),
+          ...(reset && { reset }),
+          rateHz: rate_hz,
+          commandRateHz: command_rate_hz ?? rate_hz,
+          jointStates: joint_states,
+          commands: given.map((each): CommandSpec => ({ joints: all, ...each })),
+          sync: {
+            toleranceS: sync.tolerance_s ?? 0.5 / rate_hz,
+            maxSkewS: sync.max_skew_s ?? Math.max(...rest.cameras.map(({ maxAgeS }) => maxAgeS)),
+          },
+        };
+      },
+    );
+
+/** More commands a second than this are more than one message each can carry on time. */
+const MAX_COMMAND_RATE_HZ = 500;
+
+/** Every tick of the policy begins with a command. */
+function commandsOnTicks(
+  { rate_hz, command_rate_hz }: { readonly rate_hz: number; readonly command_rate_hz?: number | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (command_rate_hz === undefined) return;
+  const perTick = command_rate_hz / rate_hz;
+  if (command_rate_hz <= MAX_COMMAND_RATE_HZ && perTick >= 1 && Number.isInteger(perTick)) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['command_rate_hz'],
+    message: `must be a whole multiple of rate_hz (${rate_hz}), ${MAX_COMMAND_RATE_HZ} at most`,
+  });
+}
 
 interface NamedJoint {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** Pieces that the schemas of contracts and manifests share. */
 import { z } from 'zod';
+import { INTERPOLATIONS } from './strategy.js';
 
 export const name = z.string().min(1);
 export const positive = z.number().positive();
@@ -20,9 +21,15 @@ export function distinct<K extends string>(key: K) {
   };
 }
 
+const following = {
+  interpolation: z.enum(INTERPOLATIONS).exactOptional(),
+  late_extrapolate_s: z.number().nonnegative().exactOptional(),
+};
+
 /** A `StrategySpec`. */
 export const strategy = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.literal('ensemble'), m: z.number() }),
-  z.strictObject({ name: z.literal('receding'), steps: count }),
-  z.strictObject({ name: z.literal('latest') }),
+  z.strictObject({ name: z.literal('ensemble'), m: z.number(), ...following }),
+  z.strictObject({ name: z.literal('receding'), steps: count, ...following }),
+  z.strictObject({ name: z.literal('latest'), ...following }),
+  z.strictObject({ name: z.literal('blend'), fade_s: positive, ...following }),
 ]);

@@ -94,9 +94,9 @@ describe('EpisodeRows', () => {
       CAMERAS.map(({ name }) => ({ name, width: 4, height: 3 })),
     );
     const [camera] = CAMERAS as [(typeof CAMERAS)[number]];
-    const resizer = new Resizer(camera, { width: 4, height: 3 });
+    const resizer = new Resizer({ width: 4, height: 3 });
     for (const [n, row] of small.entries())
-      expect(row.images[0]).toEqual(resizer.resize(full[n]?.images[0] as Uint8Array));
+      expect(row.images[0]).toEqual(resizer.resize({ ...camera, data: full[n]?.images[0] as Uint8Array }));
   });
 
   it('end with success where a person said so, and no reward was recorded', async () => {

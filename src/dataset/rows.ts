@@ -5,6 +5,7 @@
 import { Subject } from 'rxjs';
 import { UserError } from '../errors.js';
 import { describe, Observer, type ObserverOptions } from '../observe/observer.js';
+import { Resizer } from '../observe/resize.js';
 import type { EpisodeBag, EpisodeEvent } from '../record/episode.js';
 import { BagRobot } from '../robots/bag/bagRobot.js';
 import type { Frame, JointState, Outcome } from '../robots/robot.js';
@@ -28,11 +29,19 @@ const TOLERANCE_S = 1e-6;
 export class EpisodeRows {
   readonly #robot: BagRobot;
   readonly #observing: ObserverOptions;
+  /** Of the rows, by camera. */
+  readonly #sizes: readonly CameraSize[];
   /** The first tick at which anything was wanted: a recording by hand may start earlier. */
   readonly #firstTick: number;
 
-  private constructor(robot: BagRobot, observing: ObserverOptions, firstTick: number) {
+  private constructor(
+    robot: BagRobot,
+    sizes: readonly CameraSize[],
+    observing: ObserverOptions,
+    firstTick: number,
+  ) {
     this.#robot = robot;
+    this.#sizes = sizes;
     this.#observing = observing;
     this.#firstTick = firstTick;
   }
@@ -46,14 +55,14 @@ export class EpisodeRows {
     const robot = await BagRobot.open(bag);
     const { contract, timeline } = robot;
     const observing: ObserverOptions = {
-      cameras: cameras.map((camera, i) => ({ ...camera, maxAgeS: contract.cameras[i]?.maxAgeS as number })),
+      cameras: cameras.map(({ name }, i) => ({ name, maxAgeS: contract.cameras[i]?.maxAgeS as number })),
       joints: contract.joints.map((_, j) => j),
       jointsMaxAgeS: contract.safety.jointsMaxAgeS,
       sync: contract.sync,
     };
     let firstTick = 0;
     while (firstTick < timeline.ticks && !timeline.actionAt(firstTick)) firstTick++;
-    return new EpisodeRows(robot, observing, firstTick);
+    return new EpisodeRows(robot, cameras, observing, firstTick);
   }
 
   get length(): number {
@@ -92,6 +101,7 @@ export class EpisodeRows {
     const robot = this.#robot;
     const { bag, timeline, clock } = robot;
     const observer = new Observer(robot, this.#observing);
+    const resizers = this.#sizes.map((size) => new Resizer(size));
     let outcome: Outcome | undefined;
     const outcomes = robot.outcomes.subscribe((newest) => {
       outcome = newest;
@@ -110,7 +120,7 @@ export class EpisodeRows {
         const reward = outcome?.reward ?? 0;
         const last = n === timeline.ticks - 1;
         yield {
-          images: sighting.observation.cameras.map(({ current }) => current.data),
+          images: sighting.observation.cameras.map(({ current }, c) => resizers[c].resize(current)),
           state: sighting.observation.state,
           action: action as Float32Array,
           reward,

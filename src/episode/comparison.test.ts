@@ -41,8 +41,11 @@ function result(seed: number, success: boolean, reward = success ? 4 : 0): Episo
       latency_ms: null,
       run_ms: null,
       overhead_ms: null,
+      reaction_ms: null,
       missed_ticks: 0,
+      missed_commands: 0,
       dropped_observations: 0,
+      spent_chunks: 0,
     },
   };
 }

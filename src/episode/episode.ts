@@ -27,10 +27,18 @@ export interface EpisodeWall {
   readonly run_ms: Percentiles | null;
   /** A tick less `session.run` and less the robot's own time (rendering, physics, waiting), ms. */
   readonly overhead_ms: Percentiles | null;
-  /** Control periods left out because the one before took too long. */
+  /**
+   * From the newest image of an observation to the first command that its chunk had a say in, less `session.run`,
+   * ms; null where the robot's time stands still meanwhile.
+   */
+  readonly reaction_ms: Percentiles | null;
+  /** Control periods left out because the one before took too long, and periods of commands. */
   readonly missed_ticks: number;
+  readonly missed_commands: number;
   /** Observations that a newer one replaced before the policy was free. */
   readonly dropped_observations: number;
+  /** Chunks that came when all of their rows were past: the policy takes longer than it looks ahead. */
+  readonly spent_chunks: number;
 }
 
 export interface EpisodeResult {

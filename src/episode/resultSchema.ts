@@ -22,7 +22,10 @@ export const resultSchema: z.ZodType<EpisodeResult> = z.object({
     latency_ms: percentilesSchema,
     run_ms: percentilesSchema,
     overhead_ms: percentilesSchema,
+    reaction_ms: percentilesSchema,
     missed_ticks: z.int(),
+    missed_commands: z.int(),
     dropped_observations: z.int(),
+    spent_chunks: z.int(),
   }),
 });

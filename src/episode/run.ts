@@ -16,6 +16,12 @@ export interface RunInfo {
   /** Null when the run was interrupted before a policy was loaded. */
   readonly provider: string | null;
   readonly control: string | null;
+  /** How fast chunks were played, times the rate they were trained at. */
+  readonly speed: number;
+  /** Added on the simulator: to the policy's latency (uniform, plus or minus the jitter), and to the sensors'. */
+  readonly added_latency_ms: number;
+  readonly added_latency_jitter_ms: number;
+  readonly observation_delay_ms: number;
   /** First seed and number of episodes of the whole run, of which a shard runs its share. */
   readonly seed: number;
   readonly episodes: number;

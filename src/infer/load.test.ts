@@ -159,13 +159,22 @@ describe('loadBundle', () => {
     ['action.chunk is 0; it must be greater than 0', (m) => (m.action.chunk = 0)],
     ['action.kind is "torque"; it must be joint_position', (m) => (m.action.kind = 'torque')],
     [
-      'strategy.name is "best"; it must be one of ensemble, receding, latest',
+      'strategy.name is "best"; it must be one of ensemble, receding, latest, blend',
       (m) => (m.strategy.name = 'best'),
     ],
     ['strategy.m is missing; it must be a finite number', (m) => delete m.strategy.m],
     [
       'strategy.steps is 21; it must be at most action.chunk, 20',
       (m) => (m.strategy = { name: 'receding', steps: 21 }),
+    ],
+    ['strategy.fade_s is 0; it must be greater than 0', (m) => (m.strategy = { name: 'blend', fade_s: 0 })],
+    [
+      'strategy.interpolation is "spline"; it must be one of cubic, linear',
+      (m) => (m.strategy = { name: 'latest', interpolation: 'spline' }),
+    ],
+    [
+      'strategy.late_extrapolate_s is -1; it must be at least 0',
+      (m) => (m.strategy = { name: 'latest', late_extrapolate_s: -1 }),
     ],
     [
       'views[0].camera is "hand"; it must be one of the cameras wrist_detail, wrist_context, head',

@@ -13,6 +13,7 @@ const robot: RobotContract = {
   text: '',
   name: 'arm',
   rateHz: 20,
+  commandRateHz: 20,
   joints: ['pan', 'lift', 'grip'].map(joint),
   cameras: [
     camera('spare', 'global_overview'),

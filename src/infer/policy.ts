@@ -3,23 +3,12 @@ import { Worker } from 'node:worker_threads';
 import type { ActionChunk } from '../act/chunk.js';
 import { UserError } from '../errors.js';
 import type { Observation } from '../observe/observation.js';
-import type { Frame } from '../robots/robot.js';
 import { workerUrl } from '../workers.js';
 import type { PolicyBundle } from './bundle.js';
+import { FrameSender } from './frames.js';
 import type { RunReply, View, WorkerSetup } from './protocol.js';
-import { type Provider, parseProvider } from './providers.js';
-import { type Region, type SlabLayout, slabLayout } from './slab.js';
+import { type Provider, type ProviderOptions, providerSettings } from './providers.js';
 import { InferenceThread } from './thread.js';
-
-export interface PolicyOptions {
-  /** One of `PROVIDER_CHOICES`; `auto` by default. */
-  readonly provider?: string;
-  /**
-   * CPU threads of one run. 1 by default: floating-point sums depend on how the work is split, so results are
-   * the same on every machine and whatever the number of rollout workers, which are the better use of cores.
-   */
-  readonly threads?: number;
-}
 
 export interface InferOptions {
   /** Outputs to fetch beside the action: `output` names of the bundle's views. */
@@ -28,6 +17,8 @@ export interface InferOptions {
 
 export interface Inference {
   readonly chunk: ActionChunk;
+  /** Wall time of bringing frames to the graph's size, ms. */
+  readonly resizeMs: number;
   /** Wall time of the session's run, ms. */
   readonly runMs: number;
   /** By output name. */
@@ -38,26 +29,31 @@ type Start = () => ReturnType<typeof InferenceThread.start>;
 
 export class Policy {
   readonly bundle: PolicyBundle;
-  /** What `auto` chose. */
+  /** What runs it. */
   readonly provider: Provider;
+  /** Why others named before it are not used, and what of the graph it leaves to the CPU; a clause each. */
+  readonly providerNotes: readonly string[];
+  /** Opening the session, ms, and its first run. */
+  readonly startup: { readonly loadMs: number; readonly firstRunMs: number };
   readonly #start: Start;
   #thread: InferenceThread;
+  /** To that thread. */
+  #frames: FrameSender;
   #restarting: Promise<InferenceThread> | undefined;
   #restarts = 0;
   /** The thread knows nothing of the episode under way. */
   #memoryLost = false;
   #closed = false;
-  readonly #layout: SlabLayout;
   readonly #viewNames: ReadonlySet<string>;
-  /** Slabs at rest; as many exist as runs were ever under way at once. */
-  readonly #slabs: ArrayBuffer[] = [];
 
-  private constructor(bundle: PolicyBundle, provider: Provider, thread: InferenceThread, start: Start) {
+  private constructor(bundle: PolicyBundle, { thread, started }: Awaited<ReturnType<Start>>, start: Start) {
     this.bundle = bundle;
-    this.provider = provider;
+    this.provider = started.provider;
+    this.providerNotes = started.providerNotes;
+    this.startup = { loadMs: started.loadMs, firstRunMs: started.firstRunMs };
     this.#thread = thread;
     this.#start = start;
-    this.#layout = slabLayout(bundle);
+    this.#frames = new FrameSender(bundle.cameras);
     this.#viewNames = new Set(bundle.views.map(({ output }) => output));
   }
 
@@ -65,15 +61,13 @@ export class Policy {
    * Starts the inference thread, checks the graph against the manifest and warms it up.
    * @throws UserError when the graph cannot be read, does not fit, or the provider cannot be had
    */
-  static async load(bundle: PolicyBundle, options: PolicyOptions = {}): Promise<Policy> {
-    const { provider = 'auto', threads = 1 } = options;
-    const setup: WorkerSetup = { bundle, provider: parseProvider(provider), threads };
+  static async load(bundle: PolicyBundle, options: ProviderOptions = {}): Promise<Policy> {
+    const setup: WorkerSetup = { bundle, providers: providerSettings(options) };
     const start = async () => {
       const worker = new Worker(workerUrl('./worker.js', import.meta.url), { workerData: setup });
       return await InferenceThread.start(worker);
     };
-    const { thread, started } = await start();
-    return new Policy(bundle, started.provider, thread, start);
+    return new Policy(bundle, await start(), start);
   }
 
   /** How often the inference thread died and was started anew. */
@@ -82,12 +76,14 @@ export class Policy {
   }
 
   /**
-   * Runs the policy. Runs are computed in the order asked for; the caller decides how many may wait. The observation's pixels are copied before this returns.
+   * Runs the policy. Runs are computed in the order asked for; the caller decides how many may wait. Frames may be
+   * of any size: their pixels are copied before this returns, and resized on the inference thread.
    *
    * A thread that dies takes what it carried of the episode with it: this run fails and so do further ones of the
    * episode, while a new thread is started, which the next episode's first run waits for.
    *
-   * @throws UserError for an unknown view; Error when the run fails, or the thread is gone
+   * @throws UserError for an unknown view and for a frame that is not of its size; Error when the run fails, or
+   * the thread is gone
    */
   async infer(observation: Observation, { views = [] }: InferOptions = {}): Promise<Inference> {
     const unknown = views.find((name) => !this.#viewNames.has(name));
@@ -96,12 +92,12 @@ export class Policy {
         `policy ${this.bundle.name} has no view '${unknown}'; it has ${[...this.#viewNames].join(', ') || 'none'}`,
       );
     }
-    const slab = this.#slabs.pop() ?? new ArrayBuffer(this.#layout.byteLength);
-    this.#fill(slab, observation);
-    const reply = await this.#run(slab, observation.first, views);
-    this.#slabs.push(reply.slab);
+    this.#check(observation);
+    const reply = await this.#run(observation, views);
+    this.#frames.recycle(reply.buffers);
     if (reply.type === 'failed') throw new Error(`policy ${this.bundle.name} failed: ${reply.message}`);
-    return { chunk: this.#chunk(reply.slab, observation.time), runMs: reply.runMs, views: reply.views };
+    const { actions, resizeMs, runMs } = reply;
+    return { chunk: this.#chunk(actions, observation.time), resizeMs, runMs, views: reply.views };
   }
 
   /** Rejects what is still waited for and ends the thread. Safe twice. */
@@ -111,16 +107,17 @@ export class Policy {
     await this.#thread.close();
   }
 
-  async #run(slab: ArrayBuffer, first: boolean, views: readonly string[]): Promise<RunReply> {
+  async #run({ cameras, state, first }: Observation, views: readonly string[]): Promise<RunReply> {
     const restart = this.#thread.lost ? this.#restarted() : undefined;
     if (first) this.#memoryLost = false;
     if (this.#memoryLost) {
       restart?.catch(() => {});
-      this.#slabs.push(slab);
       throw new Error('the inference thread died in this episode; it is started anew for the next one');
     }
-    const thread = (await restart) ?? this.#thread;
-    return await thread.run(slab, first, views).catch((error: unknown) => {
+    if (restart) await restart;
+    const thread = this.#thread;
+    const run = { cameras: this.#frames.send(cameras), state, first, views };
+    return await thread.run(run).catch((error: unknown) => {
       // It goes on in the background; who needs it next is told when it fails.
       if (thread.lost) this.#restarted().catch(() => {});
       throw error;
@@ -141,46 +138,20 @@ export class Policy {
     this.#memoryLost = true;
     const { thread } = await this.#start();
     this.#thread = thread;
+    this.#frames = new FrameSender(this.bundle.cameras);
     return thread;
   }
 
-  #fill(slab: ArrayBuffer, { cameras, state }: Observation): void {
-    const { joints } = this.bundle;
-    if (cameras.length !== this.#layout.cameras.length || state.length !== joints.length) {
-      throw new Error(
-        `an observation of ${this.bundle.name} has ${this.#layout.cameras.length} cameras and ${joints.length} joints, not ${cameras.length} and ${state.length}`,
-      );
-    }
-    this.#layout.cameras.forEach((regions, i) => {
-      const pair = cameras[i] as Observation['cameras'][number];
-      copyFrame(slab, regions.current, pair.current);
-      if (regions.previous) copyFrame(slab, regions.previous, pair.previous);
-    });
-    new Float32Array(slab, this.#layout.state.offset, joints.length).set(state);
-  }
-
-  #chunk(slab: ArrayBuffer, time: number): ActionChunk {
-    const { action, joints, rateHz } = this.bundle;
-    const { offset, length } = this.#layout.action;
-    return {
-      time,
-      dt: 1 / rateHz,
-      length: action.chunk,
-      width: joints.length,
-      actions: new Float32Array(slab, offset, length).slice(),
-    };
-  }
-}
-
-function copyFrame(
-  slab: ArrayBuffer,
-  { name, shape, offset, length }: Region,
-  { data, ...frame }: Frame,
-): void {
-  if (data.length !== length || frame.height !== shape[1] || frame.width !== shape[2]) {
+  #check({ cameras, state }: Observation): void {
+    const { bundle } = this;
+    if (cameras.length === bundle.cameras.length && state.length === bundle.joints.length) return;
     throw new Error(
-      `input ${name} takes frames of ${shape[2]}×${shape[1]}, camera ${frame.camera} gave ${frame.width}×${frame.height} in ${data.length} bytes`,
+      `an observation of ${bundle.name} has ${bundle.cameras.length} cameras and ${bundle.joints.length} joints, not ${cameras.length} and ${state.length}`,
     );
   }
-  new Uint8Array(slab, offset, length).set(data);
+
+  #chunk(actions: Float32Array, time: number): ActionChunk {
+    const { action, joints, rateHz } = this.bundle;
+    return { time, dt: 1 / rateHz, length: action.chunk, width: joints.length, actions };
+  }
 }

@@ -8,7 +8,6 @@ import { graphMismatch } from './graph.js';
 import { loadBundle } from './load.js';
 import { SessionRunner } from './runner.js';
 import { openSession } from './session.js';
-import { slabLayout } from './slab.js';
 
 const root = mkdtempSync(path.join(tmpdir(), 'saccade-runner-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -82,27 +81,40 @@ async function open(): Promise<{ bundle: PolicyBundle; runner: SessionRunner }> 
     },
   );
   const bundle = await loadBundle(dir);
-  const { session } = await openSession({ graphFile: bundle.graph.file, provider: 'cpu', threads: 1 });
+  const { session } = await openSession(bundle.graph.file, { order: ['cpu'], deviceId: 0, threads: 1 });
   expect(graphMismatch(bundle, graph)).toBeNull();
   return { bundle, runner: new SessionRunner(session, bundle) };
 }
 
-describe('SessionRunner', () => {
-  it('carries memory of every type, runs on one frame a camera, and answers into the slab', async () => {
-    const { bundle, runner } = await open();
-    const { byteLength, cameras, state, action } = slabLayout(bundle);
-    expect(cameras).toEqual([{ current: { name: 'eye', shape: [1, 3, 5, 3], offset: 0, length: 45 } }]);
-    // 45 bytes of pixels; floats start at a multiple of four.
-    expect([state.offset, action.offset, byteLength]).toEqual([48, 60, 72]);
+/** A run of an image that is grey all over, or of the image of the run before. */
+const run = (state: readonly number[], { first = false, grey = undefined as number | undefined } = {}) => ({
+  cameras: [
+    {
+      current: 0,
+      previous: 0,
+      frames: grey === undefined ? [] : [{ image: 0, ...SIZE, pixels: new Uint8Array(45).fill(grey).buffer }],
+    },
+  ],
+  state: Float32Array.from(state),
+  first,
+  views: [],
+});
+const SIZE = { width: EYE.width, height: EYE.height };
 
-    const slab = new ArrayBuffer(byteLength);
-    const answer = new Float32Array(slab, action.offset, action.length);
-    new Uint8Array(slab, 0, 45).fill(40);
-    new Float32Array(slab, state.offset, 3).set([0.5, 0.25, 0]);
+describe('SessionRunner', () => {
+  it('carries memory of every type, and runs on one frame a camera', async () => {
+    const { runner } = await open();
     const answers: number[][] = [];
-    for (const first of [true, false, false, true]) {
-      await runner.run(slab, first, []);
-      answers.push([...answer]);
+    const state = [0.5, 0.25, 0];
+    for (const request of [
+      run(state, { first: true, grey: 40 }),
+      run(state),
+      run(state),
+      run(state, { first: true }),
+    ]) {
+      const { actions, views } = await runner.run(request);
+      answers.push([...actions]);
+      expect(views.size).toBe(0);
     }
     expect(answers).toEqual([
       [45.5, 41.25, 240],
@@ -114,17 +126,27 @@ describe('SessionRunner', () => {
   });
 
   it('keeps its memory when a run fails', async () => {
-    const { bundle, runner } = await open();
-    const { byteLength, state, action } = slabLayout(bundle);
-    const slab = new ArrayBuffer(byteLength);
-    const answer = new Float32Array(slab, action.offset, action.length);
-    const measured = new Float32Array(slab, state.offset, state.length);
-    await runner.run(slab, true, []);
-    measured.fill(50);
-    await expect(runner.run(slab, false, [])).rejects.toThrow(/Gather/);
-    measured.fill(0);
-    await runner.run(slab, false, []);
-    expect([...answer]).toEqual([8, 0, 210]);
+    const { runner } = await open();
+    await runner.run(run([0, 0, 0], { first: true, grey: 0 }));
+    await expect(runner.run(run([50, 50, 50]))).rejects.toThrow(/Gather/);
+    const { actions } = await runner.run(run([0, 0, 0]));
+    expect([...actions]).toEqual([8, 0, 210]);
+    await runner.release();
+  });
+
+  it('resizes what is sent before it runs, and says what each took', async () => {
+    const { runner } = await open();
+    const pixels = Uint8Array.from({ length: 15 * 6 * 3 }, (_, i) => (i < 15 * 3 * 3 ? 0 : 90)).buffer;
+    const frame = { image: 1, width: 15, height: 6, pixels };
+    const request = {
+      ...run([0, 0, 0], { first: true }),
+      cameras: [{ current: 1, previous: 1, frames: [frame] }],
+    };
+    const { actions, resizeMs, runMs } = await runner.run(request);
+    // Rows of 0, of 45 and of 90: 45 on average.
+    expect(actions[0]).toBe(50);
+    expect(resizeMs).toBeGreaterThan(0);
+    expect(runMs).toBeGreaterThan(0);
     await runner.release();
   });
 });

@@ -1,49 +1,56 @@
-/** Runs a session on slabs, and carries its memory from run to run. */
+/** Runs a session on what it is sent, and carries its memory from run to run. */
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EdgeDtype, MemoryPair, PolicyBundle } from './bundle.js';
-import type { View } from './protocol.js';
-import { type Region, type SlabLayout, slabLayout } from './slab.js';
-
-export interface RunResult {
-  /** Wall time of session.run, ms. */
-  readonly runMs: number;
-  readonly views: ReadonlyMap<string, View>;
-}
+import { GraphImages } from './images.js';
+import type { RunRequest, RunResult, View } from './protocol.js';
 
 export class SessionRunner {
   readonly #session: InferenceSession;
   readonly #bundle: PolicyBundle;
-  readonly #layout: SlabLayout;
+  /** In the bundle's order. Inputs and the action are written again and again. */
+  readonly #images: readonly GraphImages[];
+  readonly #state: Tensor;
+  readonly #actions: Tensor;
   /** By graph input; never written to, so one serves every episode. */
   readonly #initial: ReadonlyMap<string, Tensor>;
   #memory: ReadonlyMap<string, Tensor>;
 
   constructor(session: InferenceSession, bundle: PolicyBundle) {
+    const { cameras, joints, action, memory } = bundle;
     this.#session = session;
     this.#bundle = bundle;
-    this.#layout = slabLayout(bundle);
-    this.#initial = new Map(bundle.memory.pairs.map((pair) => [pair.input, initialTensor(pair)]));
+    this.#images = cameras.map((size) => new GraphImages(size));
+    this.#state = floats([1, joints.length]);
+    this.#actions = floats([1, action.chunk, joints.length]);
+    this.#initial = new Map(memory.pairs.map((pair) => [pair.input, initialTensor(pair)]));
     this.#memory = this.#initial;
   }
 
   /**
-   * Reads the inputs from `slab` and writes the action into it. A run that fails leaves memory as it was.
+   * A run that fails leaves memory as it was. The next run overwrites `actions`.
    *
-   * @param first starts memory anew
-   * @param views outputs to fetch beside the action
+   * `first` starts memory anew; `views` are outputs to fetch beside the action.
    */
-  async run(slab: ArrayBuffer, first: boolean, views: readonly string[]): Promise<RunResult> {
-    const { memory, action } = this.#bundle;
+  async run({ cameras, state, first, views }: Omit<RunRequest, 'type' | 'id'>): Promise<RunResult> {
+    const { cameras: specs, state: stateSpec, action, memory } = this.#bundle;
+    const began = performance.now();
+    cameras.forEach(({ frames }, c) => {
+      for (const frame of frames) this.#images[c].take(frame);
+    });
+    const resizeMs = performance.now() - began;
+
     const feeds: Record<string, Tensor> = Object.fromEntries(first ? this.#initial : this.#memory);
-    for (const { current, previous } of this.#layout.cameras) {
-      feeds[current.name] = image(slab, current);
-      if (previous) feeds[previous.name] = image(slab, previous);
-    }
-    feeds[this.#layout.state.name] = floats(slab, this.#layout.state);
+    specs.forEach(({ inputs }, c) => {
+      const { current, previous } = cameras[c];
+      feeds[inputs.current] = this.#images[c].tensor(current);
+      if (inputs.previous !== undefined) feeds[inputs.previous] = this.#images[c].tensor(previous);
+    });
+    (this.#state.data as Float32Array).set(state);
+    feeds[stateSpec.input] = this.#state;
     if (memory.first) feeds[memory.first] = new Tensor('bool', Uint8Array.of(first ? 1 : 0), [1]);
 
-    // The action is computed into the slab; null lets the session allocate.
-    const fetches: Record<string, Tensor | null> = { [action.output]: floats(slab, this.#layout.action) };
+    // The action is computed where it is wanted; null lets the session allocate.
+    const fetches: Record<string, Tensor | null> = { [action.output]: this.#actions };
     for (const { output } of memory.pairs) fetches[output] = null;
     for (const output of views) fetches[output] = null;
 
@@ -53,7 +60,7 @@ export class SessionRunner {
 
     const fetched = new Map(views.map((output) => [output, view(results[output] as Tensor)]));
     this.#memory = new Map(memory.pairs.map(({ input, output }) => [input, results[output] as Tensor]));
-    return { runMs, views: fetched };
+    return { actions: this.#actions.data as Float32Array, resizeMs, runMs, views: fetched };
   }
 
   release(): Promise<void> {
@@ -61,11 +68,10 @@ export class SessionRunner {
   }
 }
 
-const image = (slab: ArrayBuffer, { shape, offset, length }: Region): Tensor =>
-  new Tensor('uint8', new Uint8Array(slab, offset, length), shape);
+const floats = (shape: readonly number[]): Tensor =>
+  new Tensor('float32', new Float32Array(size(shape)), shape);
 
-const floats = (slab: ArrayBuffer, { shape, offset, length }: Region): Tensor =>
-  new Tensor('float32', new Float32Array(slab, offset, length), shape);
+const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 const view = (tensor: Tensor): View => ({ data: tensor.data as Float32Array, shape: tensor.dims });
 
@@ -76,8 +82,7 @@ const ARRAYS = {
 } as const satisfies Record<Exclude<EdgeDtype, 'int64'>, unknown>;
 
 function initialTensor({ dtype, shape, initial }: MemoryPair): Tensor {
-  const length = shape.reduce((product, size) => product * size, 1);
   return dtype === 'int64'
-    ? new Tensor('int64', new BigInt64Array(length).fill(BigInt(initial)), shape)
-    : new Tensor(dtype, new ARRAYS[dtype](length).fill(initial), shape);
+    ? new Tensor('int64', new BigInt64Array(size(shape)).fill(BigInt(initial)), shape)
+    : new Tensor(dtype, new ARRAYS[dtype](size(shape)).fill(initial), shape);
 }

@@ -12,40 +12,58 @@ function start(onMessage: string, first = `{ type: 'ready', provider: 'cpu' }`) 
   return InferenceThread.start(new Worker(code, { eval: true }));
 }
 
-const ECHO = `port.postMessage({ type: 'done', id: m.id, slab: m.slab, runMs: 1, views: new Map() }, [m.slab]);`;
+const ECHO = `{
+  const buffers = m.cameras.flatMap(({ frames }) => frames.map(({ pixels }) => pixels));
+  port.postMessage({ type: 'done', id: m.id, buffers, actions: m.state, resizeMs: 0, runMs: 1, views: new Map() }, buffers);
+}`;
+
+/** A run with a frame a camera in the buffers given. */
+const run = (...buffers: ArrayBuffer[]) => ({
+  cameras: buffers.map((pixels) => ({
+    current: 0,
+    previous: 0,
+    frames: [{ image: 0, width: 1, height: 1, pixels }],
+  })),
+  state: new Float32Array(2),
+  first: false,
+  views: [],
+});
 
 describe('InferenceThread', () => {
-  it('hands slabs over and back without a copy, and matches replies that come out of order', async () => {
+  it('hands pixels over and back without a copy, and matches replies that come out of order', async () => {
     const { thread, started } = await start(
       `(globalThis.held ??= []).push(m); if (held.length === 2) for (const m of held.reverse()) ${ECHO}`,
     );
     expect(started.provider).toBe('cpu');
-    const slabs = [new ArrayBuffer(8), new ArrayBuffer(16)] as const;
-    const replies = slabs.map((slab) => thread.run(slab, false, []));
-    expect(slabs.map(({ byteLength }) => byteLength)).toEqual([0, 0]);
-    expect((await Promise.all(replies)).map(({ slab }) => slab.byteLength)).toEqual([8, 16]);
+    const [one, two, three] = [8, 16, 24].map((length) => new ArrayBuffer(length)) as [
+      ArrayBuffer,
+      ArrayBuffer,
+      ArrayBuffer,
+    ];
+    const replies = [thread.run(run(one)), thread.run(run(two, three))];
+    expect([one, two, three].map(({ byteLength }) => byteLength)).toEqual([0, 0, 0]);
+    const lengths = (await Promise.all(replies)).map(({ buffers }) => buffers.map((b) => b.byteLength));
+    expect(lengths).toEqual([[8], [16, 24]]);
     await thread.close();
   });
 
   it('rejects what waits, and what comes later, when the worker throws', async () => {
     const { thread } = await start(`throw new Error('out of memory');`);
-    const waiting = [1, 2].map(() => thread.run(new ArrayBuffer(8), false, []));
+    const waiting = [1, 2].map(() => thread.run(run()));
     for (const run of waiting) await expect(run).rejects.toThrow('the inference thread died: out of memory');
-    await expect(thread.run(new ArrayBuffer(8), false, [])).rejects.toThrow('the inference thread died');
+    await expect(thread.run(run())).rejects.toThrow('the inference thread died');
     await thread.close();
   });
 
   it('rejects what waits when the worker exits', async () => {
     const { thread } = await start('process.exit(7);');
-    await expect(thread.run(new ArrayBuffer(8), false, [])).rejects.toThrow(
-      'the inference thread ended with exit code 7',
-    );
+    await expect(thread.run(run())).rejects.toThrow('the inference thread ended with exit code 7');
     await thread.close();
   });
 
   it('rejects what waits when it is closed, and closes twice', async () => {
     const { thread } = await start('');
-    const waiting = expect(thread.run(new ArrayBuffer(8), false, [])).rejects.toThrow('the policy is closed');
+    const waiting = expect(thread.run(run())).rejects.toThrow('the policy is closed');
     await Promise.all([thread.close(), thread.close()]);
     await thread.close();
     await waiting;

@@ -1,7 +1,14 @@
 /** The owner's end of the inference worker: numbered requests, answers by promise, and what happens when it dies. */
 import type { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
-import type { Reply, Request, RunReply, StartReply } from './protocol.js';
+import {
+  buffersOf,
+  type Reply,
+  type Request,
+  type RunReply,
+  type RunRequest,
+  type StartReply,
+} from './protocol.js';
 
 interface Waiting {
   resolve(reply: RunReply): void;
@@ -54,13 +61,13 @@ export class InferenceThread {
     return this.#gone !== undefined;
   }
 
-  /** @param slab handed over; it comes back with the reply, unless the thread dies */
-  run(slab: ArrayBuffer, first: boolean, views: readonly string[]): Promise<RunReply> {
+  /** The frames' buffers are handed over; they come back with the reply, unless the thread dies. */
+  run(run: Omit<RunRequest, 'type' | 'id'>): Promise<RunReply> {
     if (this.#gone) return Promise.reject(this.#gone);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#send({ type: 'run', id, slab, first, views }, [slab]);
+      this.#send({ type: 'run', id, ...run }, buffersOf(run));
     });
   }
 

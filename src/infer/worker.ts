@@ -6,42 +6,58 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.js';
 import { type GraphEdge, graphMismatch } from './graph.js';
-import type { Reply, Request, WorkerSetup } from './protocol.js';
+import { buffersOf, type Reply, type Request, type WorkerSetup } from './protocol.js';
 import { SessionRunner } from './runner.js';
 import { openSession } from './session.js';
-import { slabLayout } from './slab.js';
 
 const port = parentPort;
 if (!port) throw new Error('src/infer/worker.ts is started as a worker thread');
-const { bundle, provider: wanted, threads } = workerData as WorkerSetup;
+const { bundle, providers } = workerData as WorkerSetup;
 
 const reply = (message: Reply, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 try {
-  const { session, provider } = await openSession({
-    graphFile: bundle.graph.file,
-    provider: wanted,
-    threads,
+  const start = performance.now();
+  let firstRunMs = 0;
+  const { session, provider, notes } = await openSession(bundle.graph.file, providers, async (session) => {
+    requireFit(session);
+    const opened = performance.now();
+    await warmUp(new SessionRunner(session, bundle));
+    firstRunMs = performance.now() - opened;
   });
-  const mismatch = graphMismatch(bundle, {
-    inputs: session.inputMetadata.map(edge),
-    outputs: session.outputMetadata.map(edge),
-  });
-  if (mismatch) {
-    throw new UserError(`graph ${bundle.graph.file} does not fit ${bundle.manifestFile}: ${mismatch}`);
-  }
-  await warmUp(new SessionRunner(session, bundle));
+  const loadMs = performance.now() - start - firstRunMs;
   serve(new SessionRunner(session, bundle));
-  reply({ type: 'ready', provider });
+  reply({ type: 'ready', provider, providerNotes: notes, loadMs, firstRunMs });
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
   reply({ type: 'refused', message: error.message });
 }
 
-/** The first run allocates; it also shows whether dimensions that the graph left open are as declared. */
+function requireFit(session: InferenceSession): void {
+  const mismatch = graphMismatch(bundle, {
+    inputs: session.inputMetadata.map(edge),
+    outputs: session.outputMetadata.map(edge),
+  });
+  if (mismatch)
+    throw new UserError(`graph ${bundle.graph.file} does not fit ${bundle.manifestFile}: ${mismatch}`);
+}
+
+/**
+ * The first run allocates; it also shows whether dimensions that the graph left open are as declared. Images of
+ * another size have resizing compiled before it counts.
+ */
 async function warmUp(runner: SessionRunner): Promise<void> {
   try {
-    await runner.run(new ArrayBuffer(slabLayout(bundle).byteLength), true, []);
+    await runner.run({
+      cameras: bundle.cameras.map(({ width, height }) => {
+        const size = { width: 2 * width, height: 2 * height };
+        const frame = { image: 0, ...size, pixels: new ArrayBuffer(3 * size.width * size.height) };
+        return { current: 0, previous: 0, frames: [frame] };
+      }),
+      state: new Float32Array(bundle.joints.length),
+      first: true,
+      views: [],
+    });
   } catch (error) {
     throw new UserError(`graph ${bundle.graph.file} fails on black images: ${(error as Error).message}`);
   }
@@ -57,11 +73,12 @@ function serve(runner: SessionRunner): void {
         port?.close();
         return;
       }
-      const { id, slab, first, views } = request;
+      const { id } = request;
+      const buffers = buffersOf(request);
       try {
-        reply({ type: 'done', id, slab, ...(await runner.run(slab, first, views)) }, [slab]);
+        reply({ type: 'done', id, buffers, ...(await runner.run(request)) }, buffers);
       } catch (error) {
-        reply({ type: 'failed', id, slab, message: (error as Error).message }, [slab]);
+        reply({ type: 'failed', id, buffers, message: (error as Error).message }, buffers);
       }
     });
   });

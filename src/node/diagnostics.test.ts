@@ -37,6 +37,7 @@ function state(
       rateHz: 20,
       policy: 'pick',
       provider: 'cpu',
+      providerNotes: ['provider cuda cannot be used: no library'],
       strategy: { name: 'ensemble', m: 0.01 },
       robot: { ...WELL, ...robot },
       clockStands: false,
@@ -63,6 +64,9 @@ const tick = (index: number, more: Partial<Tick> = {}): Tick => ({
   index,
   time: index / 20,
   command: { time: 0, positions: new Float32Array() },
+  between: [],
+  missedCommands: 0,
+  spentChunks: 0,
   interventions: [],
   reward: 0,
   ...more,
@@ -77,6 +81,8 @@ describe('diagnose', () => {
     expect(value(all, 'camera head', 'lag_ms')).toBe('12.30');
     expect(value(all, 'camera head', 'out_of_order')).toBe('3');
     expect(value(all, 'policy', 'strategy')).toBe('ensemble, m = 0.01');
+    expect(value(all, 'policy', 'provider')).toBe('cpu');
+    expect(value(all, 'policy', 'provider_notes')).toBe('provider cuda cannot be used: no library');
   });
 
   it.each(['waiting', 'stale', 'faulty'] as const)('is an error, naming it, when a sensor is %s', (how) => {
@@ -127,6 +133,7 @@ describe('diagnose', () => {
     });
     const inference = {
       chunk: { time: 0, dt: 0, length: 0, width: 0, actions: new Float32Array() },
+      resizeMs: 0,
       views: new Map(),
     };
     loop.onTick(tick(0, { observation: observation(0.01) }));
@@ -149,6 +156,33 @@ describe('diagnose', () => {
     expect(value(next, 'loop', 'tick_rate_hz')).toBe('20.00');
     expect(value(next, 'policy', 'latency_ms_p50')).toBe('');
     expect(value(next, 'safety', 'ramp_in')).toBe('2');
+  });
+
+  it('reports commands between ticks, how fast the robot reacts, and a policy that is too slow', () => {
+    const loop = new LoopMonitor();
+    const command = { time: 0, positions: new Float32Array() };
+    for (const index of [0, 1, 2])
+      loop.onTick(
+        tick(index, {
+          between: [command, command],
+          missedCommands: index,
+          spentChunks: index === 2 ? 4 : 0,
+          ...(index > 0 && { reactionMs: 3 * index }),
+        }),
+      );
+    const all = diagnose('arm_1', state({}, { loop }));
+    expect(status(all, 'loop')).toMatchObject({ level: 1, message: '3 commands are missing' });
+    expect(value(all, 'loop', 'commands')).toBe('9');
+    expect(value(all, 'policy', 'reaction_ms_p50')).toBe('4.50');
+    expect(status(all, 'policy')).toMatchObject({
+      level: 1,
+      message:
+        '4 chunks came when all that they foresaw was past: the policy takes longer than it looks ahead',
+    });
+    const next = diagnose('arm_1', state({}, { loop }));
+    expect(status(next, 'loop')).toMatchObject({ level: 0 });
+    expect(status(next, 'policy')).toMatchObject({ level: 0 });
+    expect(value(next, 'loop', 'missed_commands')).toBe('0');
   });
 
   it('takes the ticks of a new episode for no missing ones', () => {

@@ -19,11 +19,18 @@ export interface LoopFigures {
   /** Control ticks, and those that were left out. */
   readonly ticks: number;
   readonly missed: number;
+  /** Commands, and periods of commands that were left out. */
+  readonly commands: number;
+  readonly missedCommands: number;
   /** Ticks a second; undefined where there were too few to tell. */
   readonly rateHz: number | undefined;
   /** Observation → chunk, and `session.run` alone, ms. */
   readonly latencyMs: Percentiles | null;
   readonly runMs: Percentiles | null;
+  /** Image → first command that it had a say in, less `session.run`, ms. */
+  readonly reactionMs: Percentiles | null;
+  /** Chunks that came when all of their rows were past. */
+  readonly spentChunks: number;
   /** Between the cameras of one observation, at most, s. */
   readonly skewS: number;
 }
@@ -36,20 +43,28 @@ export class LoopMonitor implements Tap {
   droppedObservations = 0;
   #ticks = 0;
   #missed = 0;
+  #commands = 0;
+  #missedCommands = 0;
+  #spentChunks = 0;
   #first: Tick | undefined;
   #last: Tick | undefined;
   #latency: number[] = [];
   #run: number[] = [];
+  #reaction: number[] = [];
   #skewS = 0;
 
   onTick(tick: Tick): void {
-    const { index, latencyMs, inference, observation, interventions } = tick;
+    const { index, latencyMs, reactionMs, inference, observation, interventions } = tick;
     this.#ticks++;
+    this.#commands += 1 + tick.between.length;
+    this.#missedCommands += tick.missedCommands;
+    this.#spentChunks += tick.spentChunks;
     if (this.#last && index > this.#last.index) this.#missed += index - this.#last.index - 1;
     // A new episode's ticks begin anew, some time after the last of the one before.
     if (!this.#last || index <= this.#last.index) this.#first = tick;
     this.#last = tick;
     if (latencyMs !== undefined) this.#latency.push(latencyMs);
+    if (reactionMs !== undefined) this.#reaction.push(reactionMs);
     if (inference) this.#run.push(inference.runMs);
     for (const kind of interventions) this.interventions[kind]++;
     if (!observation) return;
@@ -68,16 +83,24 @@ export class LoopMonitor implements Tap {
     const figures = {
       ticks: this.#ticks,
       missed: this.#missed,
+      commands: this.#commands,
+      missedCommands: this.#missedCommands,
       rateHz: first && last && seconds > 0 ? this.#counted(first, last) / seconds : undefined,
       latencyMs: percentiles(Float32Array.from(this.#latency)),
       runMs: percentiles(Float32Array.from(this.#run)),
+      reactionMs: percentiles(Float32Array.from(this.#reaction)),
+      spentChunks: this.#spentChunks,
       skewS: this.#skewS,
     };
     this.#ticks = 0;
     this.#missed = 0;
+    this.#commands = 0;
+    this.#missedCommands = 0;
+    this.#spentChunks = 0;
     this.#first = this.#last;
     this.#latency = [];
     this.#run = [];
+    this.#reaction = [];
     this.#skewS = 0;
     return figures;
   }
@@ -101,6 +124,8 @@ export interface NodeState {
     readonly rateHz: number;
     readonly policy: string;
     readonly provider: string;
+    /** Why not another, and what of the graph it leaves to the CPU; clauses. */
+    readonly providerNotes: readonly string[];
     readonly strategy: StrategySpec;
     readonly robot: RosRobotStatus;
     /** ROS time is what it was at the last report: nothing can go on. */
@@ -123,7 +148,7 @@ export function diagnose(node: string, state: NodeState): DiagnosticStatus[] {
     ? status('lifecycle', ERROR, state.error, { state: state.state, run: state.run })
     : status('lifecycle', OK, state.state, { state: state.state, run: state.run });
   if (!configured) return [lifecycle];
-  const { robot, loop, rateHz, policy, provider, strategy, clockStands } = configured;
+  const { robot, loop, rateHz, policy, provider, providerNotes, strategy, clockStands } = configured;
   const figures = loop.take();
   return [
     lifecycle,
@@ -133,14 +158,18 @@ export function diagnose(node: string, state: NodeState): DiagnosticStatus[] {
     ...robot.sources.map((source) => status(source.source, ...ofSource(source))),
     status('commands', ...ofCommands(robot)),
     status('loop', ...ofLoop(figures, rateHz)),
-    status('policy', OK, 'ok', {
+    status('policy', ...ofPolicy(figures), {
       policy,
       provider,
+      provider_notes: providerNotes.join('; '),
       strategy: inWords(strategy),
       latency_ms_p50: milliseconds(figures.latencyMs?.p50),
       latency_ms_p99: milliseconds(figures.latencyMs?.p99),
       run_ms_p50: milliseconds(figures.runMs?.p50),
       run_ms_p99: milliseconds(figures.runMs?.p99),
+      reaction_ms_p50: milliseconds(figures.reactionMs?.p50),
+      reaction_ms_p99: milliseconds(figures.reactionMs?.p99),
+      spent_chunks: figures.spentChunks,
       dropped_observations: loop.droppedObservations,
     }),
     status('safety', ...ofSafety(state.emergencyStop, loop)),
@@ -181,15 +210,29 @@ function ofCommands({ rivals, unheard }: RosRobotStatus): Rest {
   return [OK, 'ok', {}];
 }
 
-function ofLoop({ ticks, missed, rateHz, skewS }: LoopFigures, wanted: number): Rest {
+function ofPolicy({ spentChunks }: LoopFigures): [level: number, message: string] {
+  if (spentChunks === 0) return [OK, 'ok'];
+  return [
+    WARN,
+    `${spentChunks} chunks came when all that they foresaw was past: the policy takes longer than it looks ahead`,
+  ];
+}
+
+function ofLoop(
+  { ticks, missed, commands, missedCommands, rateHz, skewS }: LoopFigures,
+  wanted: number,
+): Rest {
   const values = {
     wanted_hz: wanted,
     tick_rate_hz: rateHz === undefined ? '' : rateHz.toFixed(2),
     ticks,
     missed_ticks: missed,
+    commands,
+    missed_commands: missedCommands,
     camera_skew_ms: milliseconds(1000 * skewS),
   };
-  return missed > 0 ? [WARN, `${missed} control ticks are missing`, values] : [OK, 'ok', values];
+  if (missed > 0) return [WARN, `${missed} control ticks are missing`, values];
+  return missedCommands > 0 ? [WARN, `${missedCommands} commands are missing`, values] : [OK, 'ok', values];
 }
 
 function ofSafety(emergencyStop: boolean, { interventions }: LoopMonitor): Rest {

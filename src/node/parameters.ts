@@ -1,8 +1,16 @@
 /** The node's parameters: what they are, may be and when they may change. */
-import { completeStrategy, STRATEGY_NAMES, type StrategySpec } from '../contract/strategy.js';
+import {
+  completeStrategy,
+  DEFAULT_FADE_S,
+  DEFAULT_INTERPOLATION,
+  DEFAULT_LATE_EXTRAPOLATE_S,
+  INTERPOLATIONS,
+  STRATEGY_NAMES,
+  type StrategySpec,
+} from '../contract/strategy.js';
 import { UserError } from '../errors.js';
 import type { PolicyBundle } from '../infer/bundle.js';
-import { PROVIDER_CHOICES } from '../infer/providers.js';
+import { parseProviders } from '../infer/providers.js';
 import { IMAGE_FORMATS } from '../record/episode.js';
 import type { ParameterChange, ParameterSpec, ParameterValue } from '../robots/ros2/managedNode.js';
 import type { NodeGraph } from './graph.js';
@@ -12,6 +20,8 @@ const OF_BUNDLE = 'bundle';
 
 interface Spec extends Omit<ParameterSpec, 'name' | 'constraints'> {
   readonly choices?: readonly string[];
+  /** Of a text: throws what is wrong with it. */
+  readonly check?: (text: string) => unknown;
   /** Read while the node is configured: it refuses to change as long as the node is. */
   readonly fixed?: true;
 }
@@ -28,8 +38,23 @@ const SPECS = {
     type: 'string',
     default: 'auto',
     fixed: true,
-    choices: PROVIDER_CHOICES,
-    description: 'What runs the graph.',
+    check: parseProviders,
+    description:
+      'What runs the graph: auto, or cpu, cuda, tensorrt and webgpu with commas between them, tried in that order.',
+  },
+  device_id: {
+    type: 'integer',
+    default: 0,
+    range: [0, 255],
+    fixed: true,
+    description: 'Which GPU, for cuda and tensorrt.',
+  },
+  threads: {
+    type: 'integer',
+    default: 1,
+    range: [1, 256],
+    fixed: true,
+    description: 'CPU threads of one inference.',
   },
   strategy: {
     type: 'string',
@@ -42,14 +67,40 @@ const SPECS = {
     default: 0.01,
     range: [-10, 10],
     description:
-      "ensemble: weight exp(-m·i), i = 0 the oldest. The bundle's, if not set. From the next tick on.",
+      "ensemble: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most. The bundle's, if not set. From the next tick on.",
   },
   receding_steps: {
     type: 'integer',
     default: 1,
     range: [1, 10_000],
     description:
-      "receding: rows executed before the next query. The bundle's, if not set. From the next tick on.",
+      "receding: rows executed before the next chunk. The bundle's, if not set. From the next tick on.",
+  },
+  blend_fade: {
+    type: 'double',
+    default: DEFAULT_FADE_S,
+    range: [0.01, 10],
+    description: "blend: s to go over to a new chunk in. The bundle's, if not set. From the next tick on.",
+  },
+  interpolation: {
+    type: 'string',
+    default: DEFAULT_INTERPOLATION,
+    choices: INTERPOLATIONS,
+    description: "Between two rows of a chunk. The bundle's, if not set. From the next tick on.",
+  },
+  late_extrapolate: {
+    type: 'double',
+    default: DEFAULT_LATE_EXTRAPOLATE_S,
+    range: [0, 10],
+    description:
+      "s in which the last motion fades out where the next chunk is late; 0 brakes at once. The bundle's, if not set. From the next tick on.",
+  },
+  late_wait: {
+    type: 'double',
+    default: 0,
+    range: [0, 0.1],
+    description:
+      's that a command waits for the chunk under way where none foresees its instant; then late_extrapolate, then hold. From the next command on.',
   },
   speed_scale: {
     type: 'double',
@@ -105,7 +156,14 @@ type TypeOf<T extends Spec['type']> = T extends 'bool' ? boolean : T extends 'st
 export type ValueOf<N extends ParameterName> = TypeOf<(typeof SPECS)[N]['type']>;
 
 /** They take the bundle's values until somebody sets them. */
-const STRATEGY_PARAMETERS = ['strategy', 'ensemble_m', 'receding_steps'] as const;
+const STRATEGY_PARAMETERS = [
+  'strategy',
+  'ensemble_m',
+  'receding_steps',
+  'blend_fade',
+  'interpolation',
+  'late_extrapolate',
+] as const;
 
 export interface ParametersOptions {
   /** Whether the node is configured: what it has read by now stays. */
@@ -160,6 +218,9 @@ export class Parameters {
       strategy: spec.name,
       ...(spec.name === 'ensemble' && { ensemble_m: spec.m }),
       ...(spec.name === 'receding' && { receding_steps: spec.steps }),
+      ...(spec.name === 'blend' && { blend_fade: spec.fade_s }),
+      ...(spec.interpolation !== undefined && { interpolation: spec.interpolation }),
+      ...(spec.late_extrapolate_s !== undefined && { late_extrapolate: spec.late_extrapolate_s }),
     };
     for (const name of STRATEGY_PARAMETERS) {
       const value = values[name];
@@ -173,11 +234,14 @@ export class Parameters {
     chosen: ReadonlySet<string>,
     value: <N extends ParameterName>(name: N) => ValueOf<N>,
   ): StrategySpec {
-    const name = chosen.has('strategy') ? value('strategy') : OF_BUNDLE;
-    const known = STRATEGY_NAMES.find((known) => known === name) ?? own.name;
+    const set = <N extends ParameterName>(name: N) => (chosen.has(name) ? value(name) : undefined);
+    const known = STRATEGY_NAMES.find((known) => known === set('strategy')) ?? own.name;
     return completeStrategy(known, own, chunk, {
-      m: chosen.has('ensemble_m') ? value('ensemble_m') : undefined,
-      steps: chosen.has('receding_steps') ? value('receding_steps') : undefined,
+      m: set('ensemble_m'),
+      steps: set('receding_steps'),
+      fadeS: set('blend_fade'),
+      interpolation: INTERPOLATIONS.find((known) => known === set('interpolation')),
+      lateExtrapolateS: set('late_extrapolate'),
     });
   }
 
@@ -226,7 +290,7 @@ function spec(name: ParameterName): Spec {
 }
 
 function described(name: ParameterName): ParameterSpec {
-  const { choices, fixed, ...rest } = spec(name);
+  const { choices, check: _, fixed, ...rest } = spec(name);
   const constraints = [
     ...(choices ? [`One of ${choices.join(', ')}.`] : []),
     ...(fixed ? ['May be set while the node is unconfigured.'] : []),
@@ -236,10 +300,15 @@ function described(name: ParameterName): ParameterSpec {
 
 /** Why `value` cannot be what `name` is. */
 function misfit(name: ParameterName, value: ParameterValue): string | undefined {
-  const { type, range, choices } = spec(name);
+  const { type, range, choices, check } = spec(name);
   if (range && !((value as number) >= range[0] && (value as number) <= range[1]))
     return `${name} is ${value}, it must be ${type === 'integer' ? 'a whole number ' : ''}from ${range[0]} to ${range[1]}`;
   if (choices && !choices.includes(value as string))
     return `${name} is '${value}', it must be one of ${choices.join(', ')}`;
+  try {
+    check?.(value as string);
+  } catch (error) {
+    return `${name} is '${value}': ${(error as Error).message}`;
+  }
   return undefined;
 }

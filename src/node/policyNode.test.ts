@@ -24,6 +24,7 @@ class FakeSession implements Session {
   readonly contract = FAKE_CONTRACT;
   readonly bundle = BUNDLE;
   readonly provider = 'cpu';
+  readonly providerNotes = ['provider cuda cannot be used: no library'];
   readonly maxReward = 4;
   readonly strategy: LiveStrategy;
   readonly requests: RunRequest[] = [];
@@ -72,7 +73,16 @@ class FakeSession implements Session {
 
   tick(index = 0): void {
     const command = { time: 0, positions: new Float32Array(3) };
-    this.episodes.at(-1)?.tap.onTick({ index, time: index / 20, command, interventions: [], reward: 2 });
+    this.episodes.at(-1)?.tap.onTick({
+      index,
+      time: index / 20,
+      command,
+      between: [],
+      missedCommands: 0,
+      spentChunks: 0,
+      interventions: [],
+      reward: 2,
+    });
   }
 
   async end(stop: StopReason): Promise<void> {
@@ -104,8 +114,11 @@ function record(seed: number, stop: StopReason): EpisodeRecord {
         latency_ms: null,
         run_ms: null,
         overhead_ms: null,
+        reaction_ms: null,
         missed_ticks: 2,
+        missed_commands: 0,
         dropped_observations: 1,
+        spent_chunks: 0,
       },
     },
     timings: { latencyMs: none, runMs: none, overheadMs: none },
@@ -153,7 +166,11 @@ describe('PolicyNode, its lifecycle', () => {
     create();
     expect(sessions).toHaveLength(0);
     expect(await graph.machine.request({ label: 'configure' })).toBe(true);
-    expect(session().options).toMatchObject({ ...GIVEN, provider: 'auto', simTime: false });
+    expect(session().options).toMatchObject({
+      ...GIVEN,
+      inference: { provider: 'auto', deviceId: 0, threads: 1 },
+      simTime: false,
+    });
     expect((await graph.call('start')).message).toContain('not active');
     expect(await graph.machine.request({ label: 'activate' })).toBe(true);
     expect((await graph.call('start')).success).toBe(true);
@@ -383,8 +400,13 @@ describe('PolicyNode, parameters', () => {
     expect(session().strategy.spec).toEqual({ name: 'ensemble', m: 0.5 });
     expect(graph.set({ strategy: 'receding', receding_steps: 3 })).toBeUndefined();
     expect(session().strategy.spec).toEqual({ name: 'receding', steps: 3 });
+    expect(graph.set({ strategy: 'blend', blend_fade: 0.2, interpolation: 'linear' })).toBeUndefined();
+    expect(session().strategy.spec).toEqual({ name: 'blend', fade_s: 0.2, interpolation: 'linear' });
+    expect(graph.set({ strategy: 'latest', interpolation: 'cubic', late_extrapolate: 0 })).toBeUndefined();
+    const told = { interpolation: 'cubic', late_extrapolate_s: 0 };
+    expect(session().strategy.spec).toEqual({ name: 'latest', ...told });
     expect(graph.set({ strategy: 'bundle' })).toBeUndefined();
-    expect(session().strategy.spec).toEqual({ name: 'latest' });
+    expect(session().strategy.spec).toEqual({ ...BUNDLE.strategy, ...told });
   });
 
   it('keeps what was set through a new configuration', async () => {
@@ -398,13 +420,18 @@ describe('PolicyNode, parameters', () => {
   it.each([
     [{ ensemble_m: 11 }, 'ensemble_m is 11, it must be from -10 to 10'],
     [{ ensemble_m: Number.NaN }, 'ensemble_m is NaN'],
+    [{ late_wait: 0.2 }, 'late_wait is 0.2, it must be from 0 to 0.1'],
     [{ speed_scale: 0.1 }, 'speed_scale is 0.1, it must be from 0.25 to 2'],
-    [{ strategy: 'fastest' }, "strategy is 'fastest', it must be one of bundle, ensemble, receding, latest"],
+    [
+      { strategy: 'fastest' },
+      "strategy is 'fastest', it must be one of bundle, ensemble, receding, latest, blend",
+    ],
     [{ strategy: 'receding', receding_steps: 9 }, 'steps is 9, it must be a whole number from 1 to 8'],
     [{ images: 'gif' }, 'one of jpeg, raw'],
     [{ contract: 'other.yaml' }, 'contract is read when the node is configured'],
     [{ use_sim_time: true }, 'use_sim_time is read when the node is configured'],
     [{ speed_scale: 1.5, provider: 'cuda' }, 'provider is read when the node is configured'],
+    [{ threads: 2 }, 'threads is read when the node is configured'],
   ] as Record<string, ParameterValue>[][])('refuses %o: %s', async (change, why) => {
     await activated();
     const before = session().strategy.spec;
@@ -415,6 +442,9 @@ describe('PolicyNode, parameters', () => {
 
   it('does not start with a value that cannot be', () => {
     create();
+    expect(() => create({ ...GIVEN, provider: 'cuda,gpu' })).toThrow(
+      "provider is 'cuda,gpu': provider 'gpu' is unknown; use auto, or one or more of",
+    );
     expect(() => create({ ...GIVEN, time_limit: 0 })).toThrow(
       'time_limit is 0, it must be from 0.1 to 86400',
     );
@@ -424,6 +454,9 @@ describe('PolicyNode, parameters', () => {
     await activated();
     const { settings } = session().options;
     expect([settings.speedScale(), settings.recordDir(), settings.images()]).toEqual([1, '', 'jpeg']);
+    expect(settings.lateWaitS()).toBe(0);
+    graph.set({ late_wait: 0.05 });
+    expect(settings.lateWaitS()).toBe(0.05);
     graph.set({ speed_scale: 0.5, record_dir: '/data', images: 'raw' });
     expect([settings.speedScale(), settings.recordDir(), settings.images()]).toEqual([0.5, '/data', 'raw']);
   });

@@ -137,18 +137,23 @@ export class PolicyNode {
       graph: this.#graph,
       contract: parameters.get('contract'),
       policy: parameters.get('policy'),
-      provider: parameters.get('provider'),
+      inference: {
+        provider: parameters.get('provider'),
+        deviceId: parameters.get('device_id'),
+        threads: parameters.get('threads'),
+      },
       simTime: parameters.simTime,
       strategyFor: (bundle) => parameters.strategy(bundle),
       emergencyStop: this.#emergencyStop,
       settings: {
         speedScale: () => parameters.get('speed_scale'),
+        lateWaitS: () => parameters.get('late_wait'),
         recordDir: () => parameters.get('record_dir'),
         images: () => parameters.get('images') as 'jpeg' | 'raw',
       },
       onNotice: (notice) => this.#say(notice),
     });
-    const { contract, bundle, provider, strategy } = session;
+    const { contract, bundle, provider, providerNotes, strategy } = session;
     const views = new Views(this.#graph, contract, bundle);
     const loop = new LoopMonitor();
     session.watch(
@@ -163,6 +168,7 @@ export class PolicyNode {
     );
     parameters.adopt(strategy.spec);
     this.#configured = { session, views, loop };
+    for (const note of providerNotes) this.#graph.log.info(sentence(note));
     this.#graph.log.info(`${contract.name} with policy ${bundle.name} on ${provider}: configured.`);
   }
 
@@ -329,6 +335,7 @@ export class PolicyNode {
             rateHz: session.contract.rateHz,
             policy: session.bundle.name,
             provider: session.provider,
+            providerNotes: session.providerNotes,
             strategy: session.strategy.spec,
             robot: session.status(),
             clockStands: now === this.#diagnosedAt,

@@ -63,11 +63,11 @@ async function open(options: Partial<SessionOptions> = {}): Promise<Session> {
     graph,
     contract,
     policy,
-    provider: 'cpu',
+    inference: { provider: 'cpu' },
     simTime: false,
     strategyFor: () => ({ name: 'latest' }),
     emergencyStop: new EmergencyStop(),
-    settings: { speedScale: () => 1, recordDir: () => recordDir, images: () => 'jpeg' },
+    settings: { speedScale: () => 1, lateWaitS: () => 0, recordDir: () => recordDir, images: () => 'jpeg' },
     onNotice: (notice) => notices.push(notice),
     ...options,
   });

@@ -15,6 +15,7 @@ import type { PolicyBundle } from '../infer/bundle.js';
 import { loadBundle } from '../infer/load.js';
 import { matchContract } from '../infer/match.js';
 import { Policy } from '../infer/policy.js';
+import type { ProviderOptions } from '../infer/providers.js';
 import { runEpisode } from '../loop.js';
 import { bagName, type EpisodeInfo, type ImageFormat } from '../record/episode.js';
 import { type EpisodeRecording, Recorder, type RecordingReport } from '../record/recorder.js';
@@ -31,7 +32,7 @@ export interface SessionOptions {
   /** Robot contract file, policy bundle folder. */
   readonly contract: string;
   readonly policy: string;
-  readonly provider: string;
+  readonly inference: ProviderOptions;
   readonly simTime: boolean;
   readonly strategyFor: (bundle: PolicyBundle) => StrategySpec;
   readonly emergencyStop: EmergencyStop;
@@ -42,6 +43,7 @@ export interface SessionOptions {
 
 export interface SessionSettings {
   readonly speedScale: () => number;
+  readonly lateWaitS: () => number;
   /** Empty where nothing is recorded. */
   readonly recordDir: () => string;
   readonly images: () => ImageFormat;
@@ -51,8 +53,9 @@ export interface SessionSettings {
 export interface Session extends Performer {
   readonly contract: RobotContract;
   readonly bundle: PolicyBundle;
-  /** What `auto` chose. */
+  /** What really runs the policy, and why not what was named before it (clauses). */
   readonly provider: string;
+  readonly providerNotes: readonly string[];
   readonly strategy: LiveStrategy;
   /** Looks on at every episode. */
   watch(tap: Tap, wantsHorizon: () => boolean): void;
@@ -62,13 +65,13 @@ export interface Session extends Performer {
 
 /** @throws UserError when something named in `options` is missing, wrong or does not fit */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graph, policy: folder, provider, simTime, strategyFor, onNotice } = options;
+  const { graph, policy: folder, inference, simTime, strategyFor, onNotice } = options;
   const contract = await loadContract(named('contract', options.contract));
   const bundle = await loadBundle(named('policy', folder));
   matchContract(contract, bundle);
   const shape = { length: bundle.action.chunk, width: bundle.joints.length };
   const strategy = new LiveStrategy(strategyFor(bundle), shape);
-  const policy = await Policy.load(bundle, { provider });
+  const policy = await Policy.load(bundle, inference);
   try {
     const robot = new RosRobot({ graph, contract, simTime, onNotice });
     return new RosSession(options, policy, robot, strategy);
@@ -88,6 +91,7 @@ class RosSession implements Session {
   readonly contract: RobotContract;
   readonly bundle: PolicyBundle;
   readonly provider: string;
+  readonly providerNotes: readonly string[];
   readonly strategy: LiveStrategy;
   readonly maxReward: number;
   readonly #options: SessionOptions;
@@ -100,6 +104,7 @@ class RosSession implements Session {
     this.contract = robot.contract;
     this.bundle = policy.bundle;
     this.provider = policy.provider;
+    this.providerNotes = policy.providerNotes;
     this.strategy = strategy;
     this.maxReward = robot.maxReward;
     this.#options = options;
@@ -155,6 +160,7 @@ class RosSession implements Session {
         timeLimitS: request.timeLimitS,
         emergencyStop,
         speedScale: settings.speedScale,
+        lateWaitS: settings.lateWaitS,
         wantsHorizon: () => this.#watcher?.wantsHorizon() ?? false,
         signal,
         tap: all([this.#watcher?.tap, recording, tap]),
@@ -229,6 +235,10 @@ class RosSession implements Session {
         strategy: strategy.spec,
         provider,
         control: null,
+        speed: this.#options.settings.speedScale(),
+        added_latency_ms: 0,
+        added_latency_jitter_ms: 0,
+        observation_delay_ms: 0,
         seed: request.seed,
         episodes: Math.max(1, request.episodes),
         shard: null,

@@ -29,7 +29,7 @@ const flow: View = { data: new Float32Array(2 * 6).fill(0.1), shape: [1, 2, 2, 3
 const attention: View = { data: Float32Array.of(0, 1), shape: [1, 1, 2] };
 
 function tick(outputs: Readonly<Record<string, View>> = {}, horizon = false): Tick {
-  const frame = { camera: '', time: 1, width: 4, height: 3, data: fakeImage(4, 3, new Float32Array(3), 0) };
+  const frame = { camera: '', time: 1, width: 8, height: 6, data: fakeImage(8, 6, new Float32Array(3), 0) };
   const pair = { current: frame, previous: frame };
   return {
     index: 0,
@@ -37,6 +37,7 @@ function tick(outputs: Readonly<Record<string, View>> = {}, horizon = false): Ti
     observation: { time: 7, first: false, state: new Float32Array(3), cameras: [pair, pair] },
     inference: {
       chunk: { time: 6.5, dt: 0.05, length: 8, width: 3, actions: new Float32Array(24) },
+      resizeMs: 0,
       runMs: 1,
       views: new Map(Object.entries(outputs)),
     },
@@ -47,6 +48,9 @@ function tick(outputs: Readonly<Record<string, View>> = {}, horizon = false): Ti
         horizon: { dt: 0.05, positions: [Float32Array.of(0.1, 0.1, 0.02), Float32Array.of(0.1, 0.1, 0.02)] },
       }),
     },
+    between: [],
+    missedCommands: 0,
+    spentChunks: 0,
     interventions: [],
     reward: 0,
   };
@@ -95,7 +99,7 @@ describe('Views', () => {
     expect(fromStamp(image.header.stamp)).toBe(6.5);
   });
 
-  it('publishes attention over the image that is looked at', async () => {
+  it('publishes attention over the image that is looked at, as the policy sees it', async () => {
     listen('~/attention/head');
     expect(await onTick(tick({ wrist_to_head: attention }))).toEqual(['~/attention/head']);
     const image = decode('sensor_msgs/msg/Image', graph.sent[0]?.cdr as Uint8Array);

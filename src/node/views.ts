@@ -7,6 +7,7 @@ import type { PolicyBundle, ViewSpec } from '../infer/bundle.js';
 import type { View } from '../infer/protocol.js';
 import { encode } from '../messages/cdr.js';
 import { toStamp } from '../messages/time.js';
+import { Resizer } from '../observe/resize.js';
 import { flowToRgb } from '../report/flow.js';
 import type { Frame } from '../robots/robot.js';
 import { commandMessage } from '../robots/ros2/commandMessage.js';
@@ -44,7 +45,7 @@ export class Views implements Tap {
   constructor(graph: Pick<NodeGraph, 'advertise'>, contract: RobotContract, bundle: PolicyBundle) {
     this.#bundle = bundle;
     this.#joints = contract.joints;
-    this.#period = 1 / contract.rateHz;
+    this.#period = 1 / contract.commandRateHz;
     this.#pictures = [...flowPictures(graph, bundle), ...attentionPictures(graph, bundle)];
     this.#horizon = graph.advertise(TRAJECTORY, '~/horizon', 'reliable');
     this.#look();
@@ -121,17 +122,21 @@ const FULL_FLOW = 0.2;
 
 function attentionPictures(graph: Pick<NodeGraph, 'advertise'>, { views, cameras }: PolicyBundle): Picture[] {
   const all = views.filter((view): view is AttentionSpec => view.kind === 'attention');
-  return cameras.flatMap(({ name: camera }): Picture[] => {
+  return cameras.flatMap(({ name: camera, width, height }): Picture[] => {
     const on = all.filter(({ source }) => source === camera);
     const [first] = on;
     if (!first) return [];
+    const resizer = new Resizer({ width, height });
     return [
       {
         publication: graph.advertise(IMAGE, `~/attention/${topicPart(camera)}`, 'sensor_data'),
         camera,
         outputs: on.map(({ output }) => output),
-        draw: (views, frame) =>
-          frame && { ...frame, data: attentionToRgb(attentionMap(views), first.grid, frame) },
+        draw: (views, frame) => {
+          if (!frame) return undefined;
+          const seen = { width, height, data: resizer.resize(frame) };
+          return { ...seen, data: attentionToRgb(attentionMap(views), first.grid, seen) };
+        },
       },
     ];
   });

@@ -6,7 +6,7 @@ export interface CameraPair {
   readonly previous: Frame;
 }
 
-/** What the policy sees at one instant. Frames are already at the bundle's sizes. */
+/** What the policy sees at one instant; frames as the robot sent them, resized where the policy runs. */
 export interface Observation {
   /** Capture time of the newest frame, s on the robot's clock. */
   readonly time: number;

@@ -2,27 +2,41 @@
  * Turns a robot's streams into observations: keeps the newest frame of each camera and the newest joint
  * state, and on demand pairs each frame with the one of the observation before.
  *
- * Only what a policy will see is resized: once a tick, not once a frame.
+ * Frames are passed on as the robot sent them: who needs another size resizes them, away from the loop's thread.
  */
 import { Subscription } from 'rxjs';
 import type { SyncSpec } from '../contract/contract.js';
 import type { Frame, JointState, Robot } from '../robots/robot.js';
 import type { CameraPair, Observation } from './observation.js';
-import { Resizer, type Size } from './resize.js';
 
 /** What the policy wants to see, and how old it may be. */
 export interface ObserverOptions {
-  /** In the bundle's order, at the bundle's sizes. */
-  readonly cameras: readonly (Size & { readonly name: string; readonly maxAgeS: number })[];
+  /** In the bundle's order. */
+  readonly cameras: readonly { readonly name: string; readonly maxAgeS: number }[];
   /** For each joint of the bundle's state its index in the contract. */
   readonly joints: readonly number[];
   readonly jointsMaxAgeS: number;
   readonly sync: SyncSpec;
+  /** Told of an image when every one of these cameras has sent something since the last observation. */
+  readonly onFrame?: () => void;
+}
+
+/** What would be observed. */
+export interface Prospect {
+  /** Capture time of its newest frame, s. */
+  readonly time: number;
+  /**
+   * Every camera has seen something since the last observation, and it would not do to wait for any of them: all
+   * are within the tolerance, and what each sends next will not be closer to the newest than what it has sent.
+   */
+  readonly complete: boolean;
 }
 
 /** Of one source kept for being aligned with others: more than any camera sends in the time they may be apart. */
 const KEPT_FRAMES = 16;
 const KEPT_JOINTS = 64;
+/** Of a camera, to tell its period by. */
+const KEPT_TIMES = 16;
 /** Times are good to a microsecond. */
 const SLACK_S = 1e-6;
 
@@ -63,13 +77,13 @@ export function describe(trouble: Trouble): string {
 
 interface CameraState {
   readonly name: string;
-  readonly size: Size;
   readonly maxAgeS: number;
-  /** The newest last. */
+  /** Those that may yet be shown, the newest last. */
   recent: Frame[];
-  /** The frame shown in the last observation, as the robot sent it and as the policy saw it. */
-  shown: { readonly source: Frame; readonly frame: Frame } | undefined;
-  resizer: Resizer | undefined;
+  /** Capture times of the newest, whether they are kept or not. */
+  times: { readonly time: number }[];
+  /** The frame of the last observation. */
+  shown: Frame | undefined;
 }
 
 export class Observer {
@@ -83,13 +97,12 @@ export class Observer {
 
   constructor(robot: Pick<Robot, 'frames' | 'joints'>, options: ObserverOptions) {
     this.#options = options;
-    this.#cameras = options.cameras.map(({ name, width, height, maxAgeS }) => ({
+    this.#cameras = options.cameras.map(({ name, maxAgeS }) => ({
       name,
-      size: { width, height },
       maxAgeS,
       recent: [],
+      times: [],
       shown: undefined,
-      resizer: undefined,
     }));
     const byName = new Map(this.#cameras.map((camera) => [camera.name, camera]));
     const error = (reason: unknown) => {
@@ -97,7 +110,11 @@ export class Observer {
     };
     const sawFrame = (frame: Frame) => {
       const camera = byName.get(frame.camera);
-      if (camera) keep(camera.recent, frame, KEPT_FRAMES);
+      if (!camera) return;
+      keep(camera.recent, frame, KEPT_FRAMES);
+      keep(camera.times, { time: frame.time }, KEPT_TIMES);
+      this.#forget();
+      if (!this.#failure && this.#cameras.every(hasNews)) options.onFrame?.();
     };
     const sawJoints = (state: JointState) => keep(this.#joints, state, KEPT_JOINTS);
     this.#subscription.add(robot.frames.subscribe({ next: sawFrame, error }));
@@ -108,10 +125,7 @@ export class Observer {
   reset(): void {
     this.#joints = [];
     this.#first = true;
-    for (const camera of this.#cameras) {
-      camera.recent = [];
-      camera.shown = undefined;
-    }
+    for (const camera of this.#cameras) clear(camera);
   }
 
   /** The newest joint state, contract order; undefined until one has come. */
@@ -132,19 +146,45 @@ export class Observer {
    * What the policy sees at `now` (s, robot clock). Each call that yields an observation is one step of the
    * policy: its frames are the next one's `previous`.
    *
-   * @throws UserError when a frame's data does not fit its size; the robot's error when a stream has failed
+   * @param accepts says whether it is to be made at all
+   * @returns undefined when it is not
+   * @throws the robot's error when a stream has failed
    */
-  observe(now: number): Sighting {
+  observe(now: number): Sighting;
+  observe(now: number, accepts: (prospect: Prospect) => boolean): Sighting | undefined;
+  observe(now: number, accepts?: (prospect: Prospect) => boolean): Sighting | undefined {
     const selection = this.#select(now);
     if (!('frames' in selection)) return selection;
     const { frames, skewS } = selection;
+    const time = latestOf(frames);
+    if (accepts && !accepts({ time, complete: this.#isComplete(frames, time) })) return undefined;
     const cameras = this.#cameras.map((camera, c) => pair(camera, frames[c]));
-    const time = Math.max(...frames.map((frame) => frame.time));
     const { positions } = this.#jointsAt(time);
     const state = Float32Array.from(this.#options.joints, (index) => positions[index]);
     const observation: Observation = { time, cameras, state, first: this.#first };
     this.#first = false;
     return { kind: 'ok', observation, skewS };
+  }
+
+  #isComplete(frames: readonly Frame[], time: number): boolean {
+    const { toleranceS } = this.#options.sync;
+    return this.#cameras.every(({ times, shown }, c) => {
+      const seen = frames[c].time;
+      const apart = Math.min(toleranceS, periodOf(times) / 2);
+      return (!shown || seen > shown.time) && time - seen <= apart + SLACK_S;
+    });
+  }
+
+  /**
+   * Lets go of frames that will not be shown: what comes is compared with the newest of the slowest camera, or
+   * something newer. Images that are held for long are costly: collecting them stops the loop for milliseconds.
+   */
+  #forget(): void {
+    const reference = Math.min(
+      ...this.#cameras.map(({ recent }) => recent.at(-1)?.time ?? Number.NEGATIVE_INFINITY),
+    );
+    for (const { recent } of this.#cameras)
+      while (recent.length > 1 && recent[1].time <= reference) recent.shift();
   }
 
   /** The newest joints or, where these are further from the images than the tolerance, those measured with them. */
@@ -158,21 +198,18 @@ export class Observer {
   #select(now: number): { readonly frames: readonly Frame[]; readonly skewS: number } | Trouble {
     if (this.#failure) throw this.#failure.error;
     const joints = this.joints;
-    const missing = this.#cameras
-      .filter((camera) => camera.recent.length === 0)
-      .map((camera) => `camera ${camera.name}`);
-    if (!joints) return { kind: 'waiting', for: [...missing, 'joints'] };
-    if (missing.length > 0) return { kind: 'waiting', for: missing };
+    if (!joints || this.#cameras.some(({ recent }) => recent.length === 0)) {
+      const missing = this.#cameras.filter(({ recent }) => recent.length === 0);
+      const cameras = missing.map(({ name }) => `camera ${name}`);
+      return { kind: 'waiting', for: joints ? cameras : [...cameras, 'joints'] };
+    }
 
     const what: StaleSource[] = [];
     for (const camera of this.#cameras) {
       const ageS = now - (camera.recent.at(-1) as Frame).time;
       if (Math.abs(ageS) > camera.maxAgeS) what.push({ source: `camera ${camera.name}`, ageS });
       // A clock that was set back must not make every later frame look overtaken.
-      if (ageS < -camera.maxAgeS) {
-        camera.recent = [];
-        camera.shown = undefined;
-      }
+      if (ageS < -camera.maxAgeS) clear(camera);
     }
     const { jointsMaxAgeS } = this.#options;
     const ageS = now - joints.time;
@@ -191,7 +228,7 @@ export class Observer {
     if (skewOf(frames) > toleranceS + SLACK_S) {
       const reference = Math.min(...frames.map((frame) => frame.time));
       const matched = this.#cameras.map(({ recent, shown }) => {
-        const earliest = shown?.source.time ?? Number.NEGATIVE_INFINITY;
+        const earliest = shown?.time ?? Number.NEGATIVE_INFINITY;
         return nearest(
           recent.filter((frame) => frame.time >= earliest),
           reference,
@@ -231,26 +268,37 @@ function nearest<T extends { readonly time: number }>(samples: readonly T[], tim
   return best;
 }
 
+/** Of the samples' times, s; Infinity of one. */
+function periodOf(samples: readonly { readonly time: number }[]): number {
+  const [oldest, newest] = [samples[0], samples[samples.length - 1]];
+  return samples.length > 1 ? (newest.time - oldest.time) / (samples.length - 1) : Number.POSITIVE_INFINITY;
+}
+
+function latestOf(frames: readonly Frame[]): number {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { time } of frames) latest = Math.max(latest, time);
+  return latest;
+}
+
 function skewOf(frames: readonly Frame[]): number {
-  const times = frames.map((frame) => frame.time);
-  return Math.max(...times) - Math.min(...times);
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { time } of frames) earliest = Math.min(earliest, time);
+  return latestOf(frames) - earliest;
 }
 
-function pair(camera: CameraState, source: Frame): CameraPair {
-  const before = camera.shown;
-  // A camera slower than the policy shows one frame twice: it is resized once.
-  const current = before?.source === source ? before.frame : resized(camera, source);
-  camera.shown = { source, frame: current };
-  return { current, previous: before?.frame ?? current };
+function clear(camera: CameraState): void {
+  camera.recent = [];
+  camera.times = [];
+  camera.shown = undefined;
 }
 
-function resized(camera: CameraState, frame: Frame): Frame {
-  const { size } = camera;
-  let { resizer } = camera;
-  if (resizer?.from.width !== frame.width || resizer.from.height !== frame.height) {
-    resizer = new Resizer({ width: frame.width, height: frame.height }, size);
-    camera.resizer = resizer;
-  }
-  const data = resizer.resize(frame.data);
-  return data === frame.data ? frame : { ...frame, ...size, data };
+function hasNews({ recent, shown }: CameraState): boolean {
+  const newest = recent.at(-1);
+  return newest !== undefined && (!shown || newest.time > shown.time);
+}
+
+function pair(camera: CameraState, current: Frame): CameraPair {
+  const previous = camera.shown ?? current;
+  camera.shown = current;
+  return { current, previous };
 }

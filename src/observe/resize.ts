@@ -3,8 +3,8 @@
  * it, so that a policy is trained on the pixels it will see.
  *
  * Separable. An axis that shrinks is averaged over the area each output pixel covers; one that grows is
- * interpolated linearly between pixel centres, edges repeated. Sums are float64 and rounding is half up:
- * the same bytes on every machine.
+ * interpolated linearly between pixel centres, edges repeated. Both weights are fractions of whole numbers, so
+ * sums are whole numbers too and rounding is half up, exactly: the same bytes on every machine.
  */
 import { UserError } from '../errors.js';
 
@@ -14,20 +14,68 @@ export interface Size {
   readonly height: number;
 }
 
-/** For each output index the `count` source indices from `start` on, with weights that sum to 1. */
+/** For each output index the `count` source indices from `start` on, with whole weights that sum to `total`. */
 interface Taps {
   readonly start: Int32Array;
   /** Row-major [outputs, count]; unused places are 0. */
-  readonly weight: Float64Array;
+  readonly weight: Int32Array;
   readonly count: number;
+  readonly total: number;
 }
 
-/** An image's way from one size to another; weights and scratch space are made once. */
+/** rgb8, row-major [height, width, 3]. */
+export interface SizedImage extends Size {
+  readonly data: Uint8Array;
+}
+
+/** Brings images of any size to one size. Those of a camera have mostly the same: its weights are kept. */
 export class Resizer {
+  #way: Way;
+
+  constructor(readonly to: Size) {
+    this.#way = new Way(to, to);
+  }
+
+  /**
+   * @returns rgb8, [to.height, to.width, 3]: a new array, or the image's own where it has that size already
+   * @throws UserError when `image` has another length than its size says
+   */
+  resize(image: SizedImage): Uint8Array {
+    const { width, height } = this.to;
+    if (image.width === width && image.height === height) {
+      checkLength(image);
+      return image.data;
+    }
+    const out = new Uint8Array(width * height * 3);
+    this.resizeInto(image, out);
+    return out;
+  }
+
+  /**
+   * @param out [to.height, to.width, 3]: overwritten, with a copy where the image has that size already
+   * @throws UserError when `image` has another length than its size says
+   */
+  resizeInto(image: SizedImage, out: Uint8Array): void {
+    checkLength(image);
+    const { width, height, data } = image;
+    const { from } = this.#way;
+    if (width === this.to.width && height === this.to.height) {
+      out.set(data);
+      return;
+    }
+    if (width !== from.width || height !== from.height) this.#way = new Way({ width, height }, this.to);
+    this.#way.resize(data, out);
+  }
+}
+
+/** From one size to another; weights and scratch space are made once. */
+class Way {
   readonly #horizontal: Taps;
   readonly #vertical: Taps;
-  /** Source rows at the target width, [from.height, to.width, 3]. */
-  readonly #rows: Float64Array;
+  /** The source rows that one output row covers, summed: [from.width, 3]. */
+  readonly #sums: Int32Array;
+  /** Two sums fit into 32 bits side by side, and rows are whole numbers of such pairs. */
+  readonly #packs: boolean;
 
   constructor(
     readonly from: Size,
@@ -35,92 +83,158 @@ export class Resizer {
   ) {
     this.#horizontal = taps(from.width, to.width);
     this.#vertical = taps(from.height, to.height);
-    this.#rows = new Float64Array(this.identity ? 0 : from.height * to.width * 3);
+    this.#sums = new Int32Array(from.width * 3);
+    this.#packs = from.width % 8 === 0 && 255 * this.#vertical.total < 2 ** 16;
   }
 
-  get identity(): boolean {
-    return this.from.width === this.to.width && this.from.height === this.to.height;
-  }
-
-  /**
-   * @param image rgb8, row-major [from.height, from.width, 3]
-   * @returns rgb8, [to.height, to.width, 3]: a new array, or `image` itself when the sizes are equal
-   * @throws UserError when `image` has another length than its size says
-   */
-  resize(image: Uint8Array): Uint8Array {
-    const { from, to } = this;
-    if (image.length !== from.width * from.height * 3) {
-      throw new UserError(
-        `an image of ${image.length} bytes came where ${from.width}×${from.height} rgb8 has ${from.width * from.height * 3}: check the camera's size and encoding`,
-      );
-    }
-    if (this.identity) return image;
-    this.#resizeRows(image);
-    const out = new Uint8Array(to.width * to.height * 3);
-    this.#resizeColumns(out);
-    return out;
-  }
-
-  #resizeRows(image: Uint8Array): void {
-    const { start, weight, count } = this.#horizontal;
-    const rows = this.#rows;
-    const { width, height } = this.from;
-    for (let y = 0, o = 0; y < height; y++) {
-      for (let x = 0; x < this.to.width; x++, o += 3) {
-        let red = 0;
-        let green = 0;
-        let blue = 0;
-        for (let k = 0, i = (y * width + start[x]) * 3, w = x * count; k < count; k++, i += 3, w++) {
-          red += weight[w] * image[i];
-          green += weight[w] * image[i + 1];
-          blue += weight[w] * image[i + 2];
-        }
-        rows[o] = red;
-        rows[o + 1] = green;
-        rows[o + 2] = blue;
-      }
-    }
-  }
-
-  #resizeColumns(out: Uint8Array): void {
+  resize(image: Uint8Array, out: Uint8Array): void {
     const { start, weight, count } = this.#vertical;
-    const rows = this.#rows;
-    const stride = this.to.width * 3;
-    for (let y = 0, o = 0; y < this.to.height; y++) {
-      for (let x = 0; x < stride; x++, o++) {
-        let sum = 0;
-        for (let k = 0, i = start[y] * stride + x, w = y * count; k < count; k++, i += stride, w++) {
-          sum += weight[w] * rows[i];
-        }
-        out[o] = Math.floor(sum + 0.5);
-      }
+    const stride = this.from.width * 3;
+    const words = this.#packs && image.byteOffset % 4 === 0 ? wordsOf(image) : undefined;
+    for (let y = 0; y < this.to.height; y++) {
+      const first = start[y] * stride;
+      if (words) sumRowsPacked(words, first / 4, stride / 4, weight, y * count, count, this.#sums);
+      else sumRows(image, first, stride, weight, y * count, count, this.#sums);
+      this.#averageColumns(out, y * this.to.width * 3);
     }
   }
+
+  /** One output row, at `o` in `out`, from the sums of its source rows. */
+  #averageColumns(out: Uint8Array, o: number): void {
+    const { start, weight, count, total } = this.#horizontal;
+    const sums = this.#sums;
+    const whole = total * this.#vertical.total;
+    // (sum + whole/2) / whole, rounded down. A multiplication is faster and may be off by its last bits: another
+    // quarter, less than sums differ by, keeps it on the right side of whole numbers.
+    const half = whole / 2 + 0.25;
+    const share = 1 / whole;
+    for (let x = 0, w = 0, at = o; x < this.to.width; x++, at += 3) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let k = 0, i = start[x] * 3; k < count; k++, i += 3, w++) {
+        const part = weight[w];
+        red += part * sums[i];
+        green += part * sums[i + 1];
+        blue += part * sums[i + 2];
+      }
+      out[at] = Math.floor((red + half) * share);
+      out[at + 1] = Math.floor((green + half) * share);
+      out[at + 2] = Math.floor((blue + half) * share);
+    }
+  }
+}
+
+function checkLength({ width, height, data }: SizedImage): void {
+  if (data.length !== width * height * 3) {
+    throw new UserError(
+      `an image of ${data.length} bytes came where ${width}×${height} rgb8 has ${width * height * 3}: check the camera's size and encoding`,
+    );
+  }
+}
+
+const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+  new Int32Array(buffer, byteOffset, byteLength / 4);
+
+/** The weighted sum of `count` rows of `stride` bytes, the first of them at `from`. */
+function sumRows(
+  image: Uint8Array,
+  from: number,
+  stride: number,
+  weight: Int32Array,
+  w: number,
+  count: number,
+  sums: Int32Array,
+): void {
+  for (let x = 0; x < stride; x += 3) {
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let k = 0, i = from + x; k < count; k++, i += stride) {
+      const part = weight[w + k];
+      red += part * image[i];
+      green += part * image[i + 1];
+      blue += part * image[i + 2];
+    }
+    sums[x] = red;
+    sums[x + 1] = green;
+    sums[x + 2] = blue;
+  }
+}
+
+/** The same, eight bytes at a time in four 32-bit numbers of two sums each; offsets in words (little-endian). */
+function sumRowsPacked(
+  image: Int32Array,
+  from: number,
+  stride: number,
+  weight: Int32Array,
+  w: number,
+  count: number,
+  sums: Int32Array,
+): void {
+  for (let x = 0, o = 0; x < stride; x += 2, o += 8) {
+    let even = 0;
+    let odd = 0;
+    let nextEven = 0;
+    let nextOdd = 0;
+    for (let k = 0, i = from + x; k < count; k++, i += stride) {
+      const part = weight[w + k];
+      const word = image[i];
+      const next = image[i + 1];
+      even = (even + Math.imul(word & 0xff00ff, part)) | 0;
+      odd = (odd + Math.imul((word >>> 8) & 0xff00ff, part)) | 0;
+      nextEven = (nextEven + Math.imul(next & 0xff00ff, part)) | 0;
+      nextOdd = (nextOdd + Math.imul((next >>> 8) & 0xff00ff, part)) | 0;
+    }
+    sums[o] = even & 0xffff;
+    sums[o + 1] = odd & 0xffff;
+    sums[o + 2] = even >>> 16;
+    sums[o + 3] = odd >>> 16;
+    sums[o + 4] = nextEven & 0xffff;
+    sums[o + 5] = nextOdd & 0xffff;
+    sums[o + 6] = nextEven >>> 16;
+    sums[o + 7] = nextOdd >>> 16;
+  }
+}
+
+/** The pixels of one axis that count in an output pixel, from `first` on. */
+interface Stretch {
+  readonly first: number;
+  readonly weights: readonly number[];
 }
 
 function taps(from: number, to: number): Taps {
-  const scale = from / to;
-  const count = Math.min(from, scale > 1 ? Math.ceil(scale) + 1 : 2);
+  const common = gcd(from, to);
+  const [f, t] = [from / common, to / common];
+  const stretch = from >= to ? (o: number) => covered(o, f, t) : (o: number) => between(o, f, t, from);
+  const stretches = Array.from({ length: to }, (_, o) => stretch(o));
+  const count = Math.max(...stretches.map(({ weights }) => weights.length));
   const start = new Int32Array(to);
-  const weight = new Float64Array(to * count);
-  for (let o = 0; o < to; o++) {
-    // The stretch of the source that counts, in source pixels, and each pixel's share of it.
-    const centre = (o + 0.5) * scale;
-    const reach = Math.max(scale, 1) / 2;
-    const first = Math.min(Math.max(Math.floor(centre - reach), 0), from - count);
-    start[o] = first;
-    for (let k = 0; k < count; k++) weight[o * count + k] = share(first + k, centre, reach, from, scale);
-  }
-  return { start, weight, count };
+  const weight = new Int32Array(to * count);
+  stretches.forEach(({ first, weights }, o) => {
+    start[o] = Math.min(first, from - count);
+    weight.set(weights, o * count + first - start[o]);
+  });
+  return { start, weight, count, total: from >= to ? f : 2 * t };
 }
 
-/** The weight of source pixel `i` in the output pixel centred at `centre` (source pixels). */
-function share(i: number, centre: number, reach: number, from: number, scale: number): number {
-  if (scale > 1) {
-    const overlap = Math.min(i + 1, centre + reach) - Math.max(i, centre - reach);
-    return Math.max(0, overlap) / scale;
-  }
-  // The hat of width 2 about pixel i, sampled at the centre, which stays between the outer pixels' centres.
-  const at = Math.min(Math.max(centre, 0.5), from - 0.5);
-  return Math.max(0, 1 - Math.abs(at - (i + 0.5)));
+/** Output pixel `o` covers o·f … (o + 1)·f, source pixel i covers i·t … (i + 1)·t; weights sum to f. */
+function covered(o: number, f: number, t: number): Stretch {
+  const first = Math.floor((o * f) / t);
+  const weights: number[] = [];
+  for (let i = first; i * t < (o + 1) * f; i++)
+    weights.push(Math.min((i + 1) * t, (o + 1) * f) - Math.max(i * t, o * f));
+  return { first, weights };
+}
+
+/** The centre of output pixel `o` is this many 2t-ths of a pixel after that of source pixel 0; weights sum to 2t. */
+function between(o: number, f: number, t: number, from: number): Stretch {
+  const centre = Math.min(Math.max((2 * o + 1) * f - t, 0), (from - 1) * 2 * t);
+  const first = Math.min(Math.floor(centre / (2 * t)), Math.max(from - 2, 0));
+  const beyond = centre - first * 2 * t;
+  return { first, weights: from === 1 ? [2 * t] : [2 * t - beyond, beyond] };
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }

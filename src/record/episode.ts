@@ -10,6 +10,7 @@ import type { Intervention } from '../act/interventions.js';
 import type { RobotContract } from '../contract/contract.js';
 import type { StrategySpec } from '../contract/strategy.js';
 import type { EpisodeResult } from '../episode/episode.js';
+import type { LatencySpec } from '../latency.js';
 
 export const TOPICS = {
   /** trajectory_msgs/JointTrajectory: a policy's prediction; stamp = the observation's time, row k at k·dt. */
@@ -60,6 +61,11 @@ export interface EpisodeInfo {
     readonly provider: string;
     readonly timeLimitS: number;
     readonly control?: string;
+    /** How fast chunks were played, times the rate they were trained at; 1 when absent. */
+    readonly speed?: number;
+    /** What was added to the policy's latency and to the sensors', on the simulator. */
+    readonly latency?: LatencySpec;
+    readonly observationDelayS?: number;
   };
   readonly images: ImageFormat;
   /** Name → version: saccade, node, onnxruntime-node, … */

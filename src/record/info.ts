@@ -23,6 +23,9 @@ const schema = z.object({
       provider: z.string(),
       time_limit_s: z.number(),
       control: z.string().exactOptional(),
+      speed: z.number().exactOptional(),
+      latency: z.object({ mean_s: z.number(), jitter_s: z.number() }).exactOptional(),
+      observation_delay_s: z.number().exactOptional(),
     })
     .exactOptional(),
   images: z.enum(IMAGE_FORMATS),
@@ -38,8 +41,15 @@ export function encodeInfo({ maxReward, policy, ...rest }: EpisodeInfo): string 
   return JSON.stringify(file);
 }
 
-function encodePolicy({ graphSha256, timeLimitS, ...rest }: NonNullable<EpisodeInfo['policy']>) {
-  return { ...rest, graph_sha256: graphSha256, time_limit_s: timeLimitS };
+function encodePolicy(policy: NonNullable<EpisodeInfo['policy']>) {
+  const { graphSha256, timeLimitS, latency, observationDelayS, ...rest } = policy;
+  return {
+    ...rest,
+    graph_sha256: graphSha256,
+    time_limit_s: timeLimitS,
+    ...(latency && { latency: { mean_s: latency.meanS, jitter_s: latency.jitterS } }),
+    ...(observationDelayS !== undefined && { observation_delay_s: observationDelayS }),
+  };
 }
 
 /**
@@ -58,9 +68,17 @@ export function decodeInfo(bag: string, text: string): EpisodeInfo {
 function decodePolicy({
   graph_sha256,
   time_limit_s,
+  latency,
+  observation_delay_s,
   ...rest
 }: NonNullable<z.infer<typeof schema>['policy']>): NonNullable<EpisodeInfo['policy']> {
-  return { ...rest, graphSha256: graph_sha256, timeLimitS: time_limit_s };
+  return {
+    ...rest,
+    graphSha256: graph_sha256,
+    timeLimitS: time_limit_s,
+    ...(latency && { latency: { meanS: latency.mean_s, jitterS: latency.jitter_s } }),
+    ...(observation_delay_s !== undefined && { observationDelayS: observation_delay_s }),
+  };
 }
 
 /** @throws Error when `text` is no `EpisodeResult` */

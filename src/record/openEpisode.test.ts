@@ -67,8 +67,11 @@ const RESULT: EpisodeResult = {
     latency_ms: null,
     run_ms: null,
     overhead_ms: null,
+    reaction_ms: null,
     missed_ticks: 0,
+    missed_commands: 0,
     dropped_observations: 0,
+    spent_chunks: 0,
   },
 };
 
@@ -239,7 +242,7 @@ describe('openEpisode on a bag of ours', () => {
       trajectory(TOPICS.chunk, 0.1, NAMES, [point([1, 2, 3], 0), point([3, 4, 5], 1 / 30)]),
       trajectory(TOPICS.chunk, 0.2, NAMES, [point([1, 2, 3], 0)]),
     ]);
-    const chunks = await events(dir, ['chunk'], { ...FAKE_CONTRACT, rateHz });
+    const chunks = await events(dir, ['chunk'], { ...FAKE_CONTRACT, rateHz, commandRateHz: rateHz });
     expect(chunks.map((event) => event.kind === 'chunk' && event.chunk.dt)).toEqual([1 / 30, 1 / 30]);
   });
 

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAKE_CONTRACT, FakePolicy, FakeRobot, settled } from '../../test/support/fakeRobot.js';
 import { createStrategy } from '../act/strategy.js';
-import type { JointSpec, RobotContract } from '../contract/contract.js';
+import type { CameraSpec, JointSpec, RobotContract } from '../contract/contract.js';
 import { UserError } from '../errors.js';
 import { runEpisode } from '../loop.js';
 import { decode, encode } from '../messages/cdr.js';
@@ -108,6 +108,22 @@ function holdingRobot(): FakeRobot {
 }
 
 describe('an episode', () => {
+  it('is recorded with every command, those between ticks too', async () => {
+    const robot = new FakeRobot({ contract: { ...FAKE_CONTRACT, commandRateHz: 80 } });
+    const recorder = await Recorder.start();
+    const dir = newDir();
+    const recording = await recorder.begin({ dir, info: INFO, robot });
+    const { ticks } = await episode(robot, recording, 0.5);
+    await recording.finish();
+    await recorder.close();
+    const sent = ticks.flatMap(({ command, between }) => [command, ...between]);
+    expect(sent.length).toBe(40);
+    const commands = on(await read(dir), TOPICS.command, 'sensor_msgs/msg/JointState');
+    expect(commands.map(({ at, position }) => [at, [...position]])).toEqual(
+      sent.map(({ time, positions }) => [time, [...positions]]),
+    );
+  });
+
   it('is recorded message for message', async () => {
     const recorder = await Recorder.start();
     const robot = holdingRobot();
@@ -257,6 +273,28 @@ describe('an episode', () => {
     const whole = states.filter((_, i) => i % 2 === 0);
     expect(whole.map(([time]) => time)).toEqual(seen.joints.map(({ time }) => expect.closeTo(time, 8)));
     expect(whole.map(([, positions]) => positions)).toEqual(seen.joints.map(({ positions }) => positions));
+  });
+
+  it('has images as rgb8 that the camera sent otherwise, converted on the recording thread', async () => {
+    const recorder = await Recorder.start();
+    const robot = new FakeRobot();
+    const dir = newDir();
+    const recording = await recorder.begin({ dir, info: INFO, robot });
+    const { width, height, topic } = FAKE_CONTRACT.cameras[0] as CameraSpec;
+    const step = 4 * width + 2;
+    const bytes = Uint8Array.from({ length: step * height }, (_, i) => (i % step) % 4);
+    robot.frames.next({
+      ...{ camera: 'wrist', time: 0.5, width, height },
+      raw: { layout: { encoding: 'bgra8', step, bigEndian: false }, bytes },
+      get data(): Uint8Array {
+        throw new Error('converted on the loop’s thread');
+      },
+    });
+    await recording.finish();
+    await recorder.close();
+    const [image] = on(await read(dir), topic, 'sensor_msgs/msg/Image');
+    expect(image).toMatchObject({ encoding: 'rgb8', width, height, step: 3 * width });
+    expect(image?.data).toEqual(Uint8Array.from({ length: 3 * width * height }, (_, i) => 2 - (i % 3)));
   });
 
   it('that nobody loops is recorded by hand', async () => {

@@ -144,7 +144,7 @@ export class EpisodeRecording implements Tap {
   }
 
   onTick(tick: Tick): void {
-    const { time: at, inference, latencyMs, action, command, interventions } = tick;
+    const { time: at, inference, latencyMs, action, command, between, interventions } = tick;
     const items: Item[] = [];
     if (inference) {
       const chunk = { ...inference.chunk, actions: inference.chunk.actions.slice() };
@@ -152,7 +152,8 @@ export class EpisodeRecording implements Tap {
     }
     if (latencyMs !== undefined) items.push({ kind: 'number', topic: TOPICS.latency, at, value: latencyMs });
     if (action) items.push(this.#positions(TOPICS.action, at, at, action, this.#actionJoints));
-    items.push(this.#positions(TOPICS.command, at, command.time, command.positions));
+    for (const { time, positions } of [command, ...between])
+      items.push(this.#positions(TOPICS.command, time, time, positions));
     if (interventions.length > 0) {
       items.push({ kind: 'text', topic: TOPICS.interventions, at, value: interventions.join(',') });
     }
@@ -214,8 +215,7 @@ export class EpisodeRecording implements Tap {
   }
 
   #listen({ clock, frames, joints, outcomes, contract }: NonNullable<RecordingOptions['robot']>) {
-    // A lockstep robot's time is that of what it sends; any other's has gone on while it was sent.
-    const received = (time: number) => (clock.lockstep ? time : Math.max(time, clock.now));
+    const received = (time: number) => Math.max(time, clock.now);
     // A robot that fails says so to the loop.
     const error = () => {};
     return [
@@ -236,11 +236,14 @@ export class EpisodeRecording implements Tap {
     ];
   }
 
-  #frame({ camera, time, width, height, data }: Frame, at: number): void {
+  #frame(frame: Frame, at: number): void {
+    const { camera, time, width, height, raw } = frame;
+    const bytes = raw ? raw.bytes : frame.data;
     const topic = this.#topics.get(camera);
-    if (topic === undefined || this.#mayDrop(camera, data.length)) return;
-    const pixels = this.#thread.copy(data);
-    this.#record(at, [{ kind: 'frame', topic, camera, at, time, width, height, pixels }]);
+    if (topic === undefined || this.#mayDrop(camera, bytes.length)) return;
+    const pixels = this.#thread.copy(bytes);
+    const image = { topic, camera, at, time, width, height, pixels, ...(raw && { layout: raw.layout }) };
+    this.#record(at, [{ kind: 'frame', ...image }]);
   }
 
   #receive(kind: 'message' | 'image', { topic, type, logTime, publishTime, data }: ReceivedMessage): void {

@@ -3,8 +3,7 @@
  * wanted at the row's time, the action of each tick with what it wanted then, the command with the recorded one.
  */
 
-import type { ActionChunk } from '../act/chunk.js';
-import { rowAt } from '../act/ensemble.js';
+import { type ActionChunk, rowAt } from '../act/chunk.js';
 import type { Timeline } from '../robots/bag/timeline.js';
 import type { Tap, Tick } from '../tap.js';
 import { addErrors, type JointErrors, noErrors } from './jointErrors.js';

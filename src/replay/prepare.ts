@@ -89,6 +89,8 @@ function difference(a: RobotContract, b: RobotContract): string | undefined {
   const cameras = ({ cameras }: RobotContract) =>
     cameras.map(({ name, role, width, height }) => `${name} (${role}, ${width}×${height})`).join(', ');
   if (a.rateHz !== b.rateHz) return `rate_hz is ${a.rateHz} in the bag and ${b.rateHz} in the file`;
+  if (a.commandRateHz !== b.commandRateHz)
+    return `command_rate_hz is ${a.commandRateHz} in the bag and ${b.commandRateHz} in the file`;
   if (joints(a) !== joints(b)) return `joints are ${joints(a)} in the bag and ${joints(b)} in the file`;
   if (cameras(a) !== cameras(b)) return `cameras are ${cameras(a)} in the bag and ${cameras(b)} in the file`;
   return undefined;

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { FAKE_CONTRACT, FakePolicy, FakeRobot, settled } from '../../test/support/fakeRobot.js';
 import { fakeInfo, frameEvent, MemoryBag, MemoryRecording } from '../../test/support/memoryBag.js';
 import { createStrategy } from '../act/strategy.js';
+import type { RobotContract } from '../contract/contract.js';
 import type { StrategySpec } from '../contract/strategy.js';
-import { runEpisode } from '../loop.js';
+import { latencyModel } from '../latency.js';
+import { type EpisodeOptions, runEpisode } from '../loop.js';
 import type { Observation } from '../observe/observation.js';
 import type { EpisodeEvent } from '../record/episode.js';
 import { replayBag } from './session.js';
@@ -28,9 +30,10 @@ const react = ({ cameras, state }: Observation) => {
 /** A live episode of 24 ticks and its bag. */
 async function live(
   act: (observation: Observation) => Float32Array = react,
-  { strategy = ENSEMBLE, reward = 0, rateHz = 30 } = {},
+  { strategy = ENSEMBLE, reward = 0, rateHz = 30, more = {} as Partial<RobotContract> } = {},
+  options: Partial<EpisodeOptions> = {},
 ) {
-  const contract = { ...FAKE_CONTRACT, rateHz };
+  const contract = { ...FAKE_CONTRACT, rateHz, commandRateHz: rateHz, ...more };
   const robot = new FakeRobot({ contract, outcome: () => ({ reward }) });
   const policy = new FakePolicy(contract, K, act);
   const recording = new MemoryRecording(robot, policy.bundle.joints);
@@ -41,12 +44,14 @@ async function live(
     seed: 2,
     timeLimitS: 24 / rateHz,
     tap: recording,
+    ...options,
   });
   return { bag: recording.bag({ result }), result, policy, contract };
 }
 
 const zero = { mean: 0, p95: 0, max: 0 };
-const again = (act = react, rateHz = 30) => new FakePolicy({ ...FAKE_CONTRACT, rateHz }, K, act);
+const again = (act = react, rateHz = 30) =>
+  new FakePolicy({ ...FAKE_CONTRACT, rateHz, commandRateHz: rateHz }, K, act);
 
 describe('replayBag', () => {
   for (const strategy of [ENSEMBLE, { name: 'receding', steps: 3 }, { name: 'latest' }] as const) {
@@ -70,6 +75,44 @@ describe('replayBag', () => {
       expect(bag.closed).toBe(true);
     });
   }
+
+  it('gives the very commands of an episode with latency added, another speed and commands between ticks', async () => {
+    const latency = { meanS: 0.07, jitterS: 0.06 };
+    const speed = 0.8;
+    const {
+      bag,
+      result,
+      policy: then,
+    } = await live(
+      react,
+      { more: { commandRateHz: 120 } },
+      { latency: latencyModel(latency, 2), speedScale: () => speed },
+    );
+    const recorded = bag.all.filter(({ kind }) => kind === 'command');
+    expect(recorded).toHaveLength(24 * 4);
+    const policy = { name: 'p', graphSha256: '', strategy: ENSEMBLE, provider: 'cpu', timeLimitS: 1 };
+    const of = (more: object) =>
+      new MemoryBag(bag.contract, bag.all, {
+        ...bag,
+        start: 0,
+        info: fakeInfo(bag.contract, { policy: { ...policy, ...more } }),
+      });
+    const now = again();
+    const { result: same } = await replayBag(of({ latency, speed }), 'one', {
+      policy: now,
+      strategy: ENSEMBLE,
+    });
+    expect(now.seen).toEqual(then.seen);
+    expect(then.seen.length).toBeLessThan(20);
+    expect(same).toMatchObject({
+      ticks: 24,
+      command: { compared: 24, max_difference: 0, identical: true },
+      safety: result.safety,
+    });
+    // It is the latency that makes the difference.
+    const { result: other } = await replayBag(of({ speed }), 'one', { policy: again(), strategy: ENSEMBLE });
+    expect(other.command.identical).toBe(false);
+  });
 
   it('is the same again, wall-clock figures apart', async () => {
     const { bag } = await live();

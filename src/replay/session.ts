@@ -3,6 +3,7 @@ import { createStrategy } from '../act/strategy.js';
 import type { Session } from '../crew/thread.js';
 import { matchContract } from '../infer/match.js';
 import { Policy } from '../infer/policy.js';
+import { latencyModel } from '../latency.js';
 import type { Inferrer } from '../latestInference.js';
 import { runEpisode } from '../loop.js';
 import type { EpisodeBag } from '../record/episode.js';
@@ -15,8 +16,9 @@ import type { ReplayJob, ReplaySpec } from './spec.js';
 import { replayWall } from './totals.js';
 
 export interface ReplayFacts {
-  /** The provider that really runs the policy (`auto` decided). */
+  /** What really runs the policy, and why not what was named before it (clauses). */
   readonly provider: string;
+  readonly providerNotes: readonly string[];
 }
 
 export class ReplaySession implements Session<ReplayJob, ReplayFacts, ReplayRecord> {
@@ -28,11 +30,12 @@ export class ReplaySession implements Session<ReplayJob, ReplayFacts, ReplayReco
   /** @throws UserError when something named in `spec` is missing, wrong or does not fit */
   static async open(spec: ReplaySpec): Promise<ReplaySession> {
     const prepared = await preparePolicy(spec);
-    return new ReplaySession(prepared, await Policy.load(prepared.bundle, { provider: spec.provider }));
+    return new ReplaySession(prepared, await Policy.load(prepared.bundle, spec));
   }
 
   get facts(): ReplayFacts {
-    return { provider: this.policy.provider };
+    const { provider, providerNotes } = this.policy;
+    return { provider, providerNotes };
   }
 
   async run({ path, name }: ReplayJob, signal: AbortSignal): Promise<ReplayRecord> {
@@ -74,14 +77,19 @@ export async function replayBag(
     const { timeline } = robot;
     const { chunk } = bundle.action;
     const { joints } = matchContract(bag.contract, bundle);
+    const seed = bag.info?.seed ?? 0;
+    // Whatever the simulator added is part of what happened; delays of the sensors are in the bag itself.
+    const { speed, latency } = bag.info?.policy ?? {};
     const comparison = new Comparison({ timeline, rateHz, joints, chunk });
     const { result, timings } = await runEpisode({
       robot,
       policy,
       strategy: createStrategy(strategy, { length: chunk, width: joints.length }),
-      seed: bag.info?.seed ?? 0,
+      seed,
       timeLimitS: timeline.ticks / rateHz,
       tap: comparison,
+      ...(speed !== undefined && { speedScale: () => speed }),
+      ...(latency && { latency: latencyModel(latency, seed) }),
       ...(signal ? { signal } : {}),
     });
     const { compared } = comparison;

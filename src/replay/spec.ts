@@ -1,15 +1,14 @@
 /** What a replay is, as plain data: it crosses to the worker threads. */
 import type { StrategySpec } from '../contract/strategy.js';
-import type { ProviderChoice } from '../infer/providers.js';
+import type { ProviderOptions } from '../infer/providers.js';
 
-export interface ReplaySpec {
+export interface ReplaySpec extends ProviderOptions {
   /** Policy bundle folder. */
   readonly policy: string;
   /** Robot contract file; each bag's own when absent. */
   readonly robot?: string;
   /** The bundle's own when absent. */
   readonly strategy?: StrategySpec;
-  readonly provider: ProviderChoice;
 }
 
 /** One bag of a replay. */

@@ -27,6 +27,17 @@ describe('condense', () => {
     expect(view.return.values.at(-1)).toBe(29 + 4);
   });
 
+  it('counts a tick once, however many commands it had', async () => {
+    const more = Array.from({ length: 40 * 3 }, (_, i): EpisodeEvent => {
+      const at = Math.floor(i / 3) * 0.05 + ((i % 3) + 1) * 0.0125;
+      return { kind: 'command', at, time: at, positions: new Float32Array(3) };
+    });
+    const view = await condense(fakeEpisodeBag(result, { reward, more }), result, 'curves', decode);
+    expect(view.return.values.at(-1)).toBe(29 + 4);
+    expect(view.return.values).toHaveLength(40);
+    expect(view.joints[0]?.commanded.times).toHaveLength(160);
+  });
+
   it('has joints, latencies, interventions and damage as they were recorded', async () => {
     const damage = 'The last chunk is missing.';
     const view = await condense(fakeEpisodeBag(result, { damage }), result, 'curves', decode);

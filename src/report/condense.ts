@@ -220,9 +220,10 @@ class Traces {
   /** As the loop counts: a tick's reward is the newest one before the next tick begins. */
   rewards(periodS: number, durationS: number): { reward: Series; return: Series } {
     // What is sent to bring the arm to rest belongs to no tick.
-    const ticks = this.#samples.command.times.filter((time) => time < durationS - 1e-6);
+    const commands = this.#samples.command.times.filter((time) => time < durationS - 1e-6);
+    const ticks = new Set(commands.map((time) => Math.floor(time / periodS + 1e-3)));
     const times =
-      ticks.length > 0 ? ticks.map((time) => time + periodS) : this.#rewards.map(({ time }) => time);
+      ticks.size > 0 ? [...ticks].map((n) => (n + 1) * periodS) : this.#rewards.map(({ time }) => time);
     const reward = new Float32Array(times.length);
     const sum = new Float32Array(times.length);
     let [next, newest, total] = [0, 0, 0];

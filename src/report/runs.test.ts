@@ -90,6 +90,10 @@ describe('mergeParts', () => {
       'their strategy is {"name":"latest"} and {"name":"ensemble","m":0.1}',
     ],
     [{ control: 'blind' }, 'their control is null and blind'],
+    [{ speed: 0.5 }, 'their speed is 1 and 0.5'],
+    [{ added_latency_ms: 200 }, 'their added_latency_ms is 0 and 200'],
+    [{ added_latency_jitter_ms: 50 }, 'their added_latency_jitter_ms is 0 and 50'],
+    [{ observation_delay_ms: 100 }, 'their observation_delay_ms is 0 and 100'],
     [{ time_limit_s: 5 }, 'their time_limit_s is 12 and 5'],
     [{ provider: 'cuda' }, 'their provider is cpu and cuda'],
   ])('refuses folders that differ in what decides a result: %o', (change, words) => {

@@ -2,7 +2,7 @@
  * Runs read back from their results folders, and shards of one run put together again.
  *
  * Two folders are shards of one run when everything that decides a result is the same: bundle, contract,
- * task, strategy, control, time limit and provider. Their seeds must differ.
+ * task, strategy, control, speed, delays that were added, time limit and provider. Their seeds must differ.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -26,6 +26,10 @@ const info: z.ZodType<RunInfo> = z.object({
   strategy,
   provider: z.string().nullable(),
   control: z.string().nullable(),
+  speed: z.number(),
+  added_latency_ms: z.number(),
+  added_latency_jitter_ms: z.number(),
+  observation_delay_ms: z.number(),
   seed: z.number(),
   episodes: z.number(),
   shard: z.object({ index: z.number(), count: z.number() }).nullable(),
@@ -76,6 +80,10 @@ const IDENTITY = [
   'task',
   'strategy',
   'control',
+  'speed',
+  'added_latency_ms',
+  'added_latency_jitter_ms',
+  'observation_delay_ms',
   'time_limit_s',
   'max_reward',
   'provider',
@@ -259,6 +267,9 @@ function labelOf(index: number, groups: readonly (readonly Part[])[]): string {
   const traits: string[] = [];
   if (differs('strategy')) traits.push(strategyText(own.strategy));
   if (differs('control')) traits.push(own.control ? `control ${own.control}` : 'no control');
+  if (differs('speed')) traits.push(`speed ${own.speed}`);
+  if (differs('added_latency_ms') || differs('added_latency_jitter_ms')) traits.push(latencyText(own));
+  if (differs('observation_delay_ms')) traits.push(`observed ${own.observation_delay_ms} ms late`);
   if (differs('robot')) traits.push(own.robot);
   if (differs('task')) traits.push(own.task);
   if (differs('time_limit_s')) traits.push(`${own.time_limit_s} s`);
@@ -267,6 +278,12 @@ function labelOf(index: number, groups: readonly (readonly Part[])[]): string {
   if (differs('contract_sha256') && !differs('robot'))
     traits.push(`contract ${own.contract_sha256.slice(0, 8)}`);
   return traits.length === 0 ? own.policy : `${own.policy} (${traits.join('; ')})`;
+}
+
+/** `latency + 200 ± 100 ms`. */
+export function latencyText({ added_latency_ms, added_latency_jitter_ms }: RunInfo): string {
+  const jitter = added_latency_jitter_ms > 0 ? ` ± ${added_latency_jitter_ms}` : '';
+  return `latency + ${added_latency_ms}${jitter} ms`;
 }
 
 /** `ensemble, m = 0.01`. */

@@ -28,8 +28,11 @@ function record(
         latency_ms: null,
         run_ms: null,
         overhead_ms: null,
+        reaction_ms: null,
         missed_ticks: 0,
+        missed_commands: 0,
         dropped_observations: 0,
+        spent_chunks: 0,
       },
     },
     timings: {

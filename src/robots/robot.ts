@@ -6,14 +6,31 @@
 import type { Observable } from 'rxjs';
 import type { RobotContract } from '../contract/contract.js';
 
-/** One image of one camera. `data` is rgb8, row-major H×W×3, and belongs to the receiver. */
+/** One image of one camera. Its pixels belong to the receiver, who does not change them. */
 export interface Frame {
   readonly camera: string;
   /** Capture time, s. */
   readonly time: number;
   readonly width: number;
   readonly height: number;
+  /** rgb8, row-major H×W×3. Where there is `raw`, made of that when it is first asked for. */
   readonly data: Uint8Array;
+  /** What the camera sent, where that was not rgb8: other threads take it as it is, and do the conversion themselves. */
+  readonly raw?: RawPixels | undefined;
+}
+
+/** An image that is not rgb8, or has padding: messages/pixels.ts makes rgb8 of it. */
+export interface RawPixels {
+  readonly layout: PixelLayout;
+  readonly bytes: Uint8Array;
+}
+
+export interface PixelLayout {
+  /** ROS's name: sensor_msgs/image_encodings.hpp. */
+  readonly encoding: string;
+  /** Bytes from one row to the next. */
+  readonly step: number;
+  readonly bigEndian: boolean;
 }
 
 /** Measured joint positions (rad, or m for prismatic joints), contract joint order. */

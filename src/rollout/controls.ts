@@ -59,6 +59,6 @@ export class Replay implements Inferrer {
     const actions = this.#rows[Math.min(Math.round((time - this.#start) / this.#dt), this.#rows.length - 1)];
     if (!actions) throw new Error('no commands were recorded to replay');
     const chunk = { time, dt: this.#dt, length: 1, width: actions.length, actions };
-    return { chunk, runMs: 0, views: new Map() };
+    return { chunk, resizeMs: 0, runMs: 0, views: new Map() };
   }
 }

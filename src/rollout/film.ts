@@ -1,12 +1,13 @@
 /** An episode as an animation: camera views and a flow view, as the policy sees them, tick by tick. */
 import type { PolicyBundle } from '../infer/bundle.js';
 import type { View } from '../latestInference.js';
+import { Resizer } from '../observe/resize.js';
 import { Animation, type Panel } from '../report/animation.js';
 import type { Tap, Tick } from '../tap.js';
 
 export class Film implements Tap {
   readonly views: readonly string[];
-  readonly #cameras: readonly string[];
+  readonly #cameras: readonly { readonly label: string; readonly resizer: Resizer }[];
   readonly #flow: { readonly output: string; readonly camera: string; readonly rangePx: number } | undefined;
   readonly #animation: Animation;
   readonly #seed: number;
@@ -14,7 +15,7 @@ export class Film implements Tap {
   #lastFlow: View | undefined;
 
   constructor({ cameras, views, rateHz }: PolicyBundle, seed: number) {
-    this.#cameras = cameras.map(({ name }) => name);
+    this.#cameras = cameras.map((camera) => ({ label: camera.name, resizer: new Resizer(camera) }));
     const flows = views.filter((view) => view.kind === 'flow');
     // Before a camera that stands still, what moves is what the picture shows.
     const still = cameras.find(({ role }) => role === 'global_overview')?.name;
@@ -26,10 +27,10 @@ export class Film implements Tap {
 
   onTick({ time, observation, inference, reward }: Tick): void {
     if (!observation) return;
-    const panels: Panel[] = observation.cameras.map(({ current }, i) => ({
-      label: this.#cameras[i] as string,
-      view: current,
-    }));
+    const panels: Panel[] = this.#cameras.map(({ label, resizer }, c) => {
+      const { width, height } = resizer.to;
+      return { label, view: { width, height, data: resizer.resize(observation.cameras[c].current) } };
+    });
     if (this.#flow) {
       this.#lastFlow = inference?.views.get(this.#flow.output) ?? this.#lastFlow;
       const [, , height, width] = this.#lastFlow?.shape ?? [];

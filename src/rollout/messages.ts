@@ -14,7 +14,8 @@ export interface EpisodeJob {
 
 /** What a worker says of itself when it is ready. */
 export interface WorkerFacts {
-  /** The provider that really runs the policy (`auto` decided). */
+  /** What really runs the policy, and why not what was named before it (clauses). */
   readonly provider: string;
+  readonly providerNotes: readonly string[];
   readonly maxReward: number;
 }

@@ -25,7 +25,7 @@ describe('rollOut', () => {
     });
     expect(records.map(({ result }) => result.seed)).toEqual([3, 5, 9]);
     expect(reported.sort()).toEqual([3, 5, 9]);
-    expect(facts).toEqual({ provider: 'cpu', maxReward: 4 });
+    expect(facts).toEqual({ provider: 'cpu', providerNotes: [], maxReward: 4 });
     expect(film).toBeUndefined();
   });
 

@@ -3,10 +3,12 @@ import { basename, dirname, join, relative } from 'node:path';
 import { createStrategy } from '../act/strategy.js';
 import type { EpisodeRecord, EpisodeResult } from '../episode/episode.js';
 import { Policy } from '../infer/policy.js';
+import { latencyModel } from '../latency.js';
 import type { Inferrer } from '../latestInference.js';
 import { runEpisode } from '../loop.js';
 import { bagName, type EpisodeInfo } from '../record/episode.js';
 import { type EpisodeRecording, Recorder, type RecordingReport } from '../record/recorder.js';
+import { delaySensors } from '../robots/delayed.js';
 import type { Robot } from '../robots/robot.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import type { Tap } from '../tap.js';
@@ -56,8 +58,9 @@ export class RolloutSession {
     const robot = await SimRobot.create(prepared.contract, prepared.task);
     let policy: Policy | undefined;
     try {
-      policy = await Policy.load(prepared.bundle, { provider: spec.provider });
-      const seen = spec.control === 'blank-cameras' ? blankCameras(robot) : robot;
+      policy = await Policy.load(prepared.bundle, spec);
+      const late = spec.observationDelayS ? delaySensors(robot, spec.observationDelayS) : robot;
+      const seen = spec.control === 'blank-cameras' ? blankCameras(late) : late;
       const recorder = spec.record && (await Recorder.start());
       return new RolloutSession(spec, prepared, seen, policy, recorder);
     } catch (error) {
@@ -68,7 +71,8 @@ export class RolloutSession {
   }
 
   get facts(): WorkerFacts {
-    return { provider: this.#policy.provider, maxReward: this.#robot.maxReward };
+    const { provider, providerNotes } = this.#policy;
+    return { provider, providerNotes, maxReward: this.#robot.maxReward };
   }
 
   async run(seed: number, options: SessionRunOptions = {}): Promise<SessionEpisode> {
@@ -116,7 +120,7 @@ export class RolloutSession {
 
   #info(seed: number): EpisodeInfo {
     const { contract, bundle, task, strategy, timeLimitS } = this.#prepared;
-    const { control, record } = this.#spec;
+    const { control, speed, latency, observationDelayS, record } = this.#spec;
     return {
       source: 'rollout',
       lockstep: this.#robot.clock.lockstep,
@@ -132,6 +136,9 @@ export class RolloutSession {
         provider: this.#policy.provider,
         timeLimitS,
         ...(control ? { control } : {}),
+        ...(speed === undefined ? {} : { speed }),
+        ...(latency ? { latency } : {}),
+        ...(observationDelayS === undefined ? {} : { observationDelayS }),
       },
       images: record?.images ?? 'raw',
       software: softwareVersions(),
@@ -145,14 +152,21 @@ export class RolloutSession {
     tap: Tap | undefined,
   ): Promise<EpisodeRecord> {
     const { bundle, strategy, timeLimitS } = this.#prepared;
+    const { speed, latency } = this.#spec;
     const width = bundle.joints.length;
+    // Commands that are repeated open loop are there at once: they are no policy's.
+    const how =
+      policy instanceof Replay
+        ? { strategy: createStrategy({ name: 'latest' }, { length: 1, width }) }
+        : {
+            strategy: createStrategy(strategy, { length: bundle.action.chunk, width }),
+            ...(speed === undefined ? {} : { speedScale: () => speed }),
+            ...(latency ? { latency: latencyModel(latency, seed) } : {}),
+          };
     return runEpisode({
       robot: this.#robot,
       policy,
-      strategy:
-        policy instanceof Replay
-          ? createStrategy({ name: 'latest' }, { length: 1, width })
-          : createStrategy(strategy, { length: bundle.action.chunk, width }),
+      ...how,
       seed,
       timeLimitS,
       ...(signal ? { signal } : {}),

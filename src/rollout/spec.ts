@@ -1,6 +1,7 @@
 /** What a rollout is, as plain data: it crosses to the worker threads, and is kept with the results. */
 import type { StrategySpec } from '../contract/strategy.js';
-import type { ProviderChoice } from '../infer/providers.js';
+import type { ProviderOptions } from '../infer/providers.js';
+import type { LatencySpec } from '../latency.js';
 import type { ImageFormat } from '../record/episode.js';
 
 /**
@@ -10,7 +11,7 @@ import type { ImageFormat } from '../record/episode.js';
 export const CONTROLS = ['blank-cameras', 'replay-other-seed'] as const;
 export type Control = (typeof CONTROLS)[number];
 
-export interface RolloutSpec {
+export interface RolloutSpec extends ProviderOptions {
   /** Robot contract file. */
   readonly robot: string;
   /** Policy bundle folder. */
@@ -18,12 +19,16 @@ export interface RolloutSpec {
   /** Task name or file, and the folder where names are looked up. */
   readonly task: string;
   readonly tasksDir: string;
-  readonly provider: ProviderChoice;
   /** The bundle's own when absent. */
   readonly strategy?: StrategySpec;
   /** The task's own when absent, s on the robot's clock. */
   readonly timeLimitS?: number;
   readonly control?: Control;
+  /** How fast chunks are played, times the rate they were trained at; 1 when absent. */
+  readonly speed?: number;
+  /** Added to the policy's own latency, which is nothing where time stands still; and to the sensors', s. */
+  readonly latency?: LatencySpec;
+  readonly observationDelayS?: number;
   /** Record every episode: one bag each in this folder, which is beside the results. */
   readonly record?: { readonly dir: string; readonly images: ImageFormat };
 }

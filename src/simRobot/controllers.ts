@@ -32,7 +32,7 @@ export class Controllers {
   constructor(options: ControllersOptions) {
     const { graph, contract, home } = options;
     this.#options = options;
-    this.#periodNs = BigInt(Math.round(1e9 / contract.rateHz));
+    this.#periodNs = BigInt(Math.round(1e9 / contract.commandRateHz));
     this.#controllers = contract.commands.map((spec) => {
       const indices = spec.joints.map((name) => contract.joints.findIndex((joint) => joint.name === name));
       const joints = indices.map((index) => rosJoint(contract.joints[index]));

@@ -10,14 +10,14 @@ export type Motion =
   | { readonly kind: 'follow'; readonly way: readonly Waypoint[] }
   | { readonly kind: 'jump'; readonly positions: Float64Array };
 
-/** ROS time (ns) now, and the control period (ns). */
+/** ROS time (ns) now, and from one command to the next (ns). */
 export interface CommandTiming {
   readonly now: bigint;
   readonly period: bigint;
 }
 
 /**
- * A JointState is reached one control period later; a Float64MultiArray at once (forward controllers); a
+ * A JointState is reached one command period later; a Float64MultiArray at once (forward controllers); a
  * JointTrajectory is followed from its stamp, or from now where that is 0 (joint_trajectory_controller).
  * Times of waypoints are ROS time.
  * @throws Error, one sentence, when the message is not a command for these joints

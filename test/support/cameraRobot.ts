@@ -3,16 +3,25 @@
  * noisy as real ones are, and joints that swing. Everything comes when it is due, however late the thread is.
  */
 import { Subject } from 'rxjs';
-import type { RobotContract } from '../../src/contract/contract.js';
+import type { CameraSpec, RobotContract } from '../../src/contract/contract.js';
 import { Random } from '../../src/random.js';
 import type { Frame, JointState, Outcome, Robot } from '../../src/robots/robot.js';
+import { sleepUntil } from '../../src/sleep.js';
 import { FAKE_CONTRACT } from './fakeRobot.js';
 
 /** Of each camera, shown over and over. */
 const PICTURES = 8;
 
+const CAMERAS = (['wrist_detail', 'wrist_context', 'global_overview'] as const).map(
+  (role): CameraSpec => ({
+    ...{ name: role, role, width: 0, height: 0, maxAgeS: 1 },
+    ...{ topic: `/${role}/image_raw`, qos: 'sensor_data' },
+  }),
+);
+
 export interface CameraRobotOptions {
-  readonly cameras: number;
+  /** Whose joints, rates and cameras (their size apart) it has; three cameras and the fake robot's joints when absent. */
+  readonly contract?: RobotContract;
   readonly width: number;
   readonly height: number;
   readonly cameraHz: number;
@@ -30,21 +39,17 @@ export class CameraRobot implements Robot {
   #began = performance.now();
   #timers: NodeJS.Timeout[] = [];
 
-  constructor({ cameras, width, height, cameraHz, jointsHz }: CameraRobotOptions) {
-    const names = ['wrist_detail', 'wrist_context', 'global_overview'] as const;
-    this.contract = {
+  constructor({ contract, width, height, cameraHz, jointsHz }: CameraRobotOptions) {
+    const base = contract ?? {
       ...FAKE_CONTRACT,
       rateHz: cameraHz,
-      cameras: names.slice(0, cameras).map((role) => ({
-        name: role,
-        role,
-        width,
-        height,
-        // The loop must not hold because this machine is busy: the recording is what is measured.
-        maxAgeS: 1,
-        topic: `/${role}/image_raw`,
-        qos: 'sensor_data',
-      })),
+      commandRateHz: cameraHz,
+      cameras: CAMERAS,
+    };
+    this.contract = {
+      ...base,
+      // The loop must not hold because this machine is busy: how long things take is what is measured.
+      cameras: base.cameras.map((camera) => ({ ...camera, width, height, maxAgeS: 1 })),
       safety: { rampInS: 0, jointsMaxAgeS: 1 },
     };
     this.#pictures = this.contract.cameras.map((_, camera) =>
@@ -56,8 +61,7 @@ export class CameraRobot implements Robot {
       get now() {
         return now();
       },
-      sleepUntil: (time: number) =>
-        new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, (time - now()) * 1000))),
+      sleepUntil: (time: number) => sleepUntil(now, time),
     };
     this.#every(cameraHz, (n, time) => {
       this.contract.cameras.forEach(({ name }, camera) => {
@@ -85,20 +89,19 @@ export class CameraRobot implements Robot {
     this.#timers = [];
   }
 
-  /** Calls `emit` at n/hz s, with that time, for every n. */
+  /** Calls `emit` at n/hz s, with that time, for every n; all that are due at once where the thread was held up. */
   #every(hz: number, emit: (n: number, time: number) => void): void {
     const slot = this.#timers.push(setTimeout(() => {}, 0)) - 1;
-    const due = (n: number) => {
-      const time = n / hz;
-      this.#timers[slot] = setTimeout(
-        () => {
-          emit(n, time);
-          due(n + 1);
-        },
-        Math.max(0, (time - this.clock.now) * 1000),
-      );
+    const wait = (n: number) => {
+      const ms = Math.max(0, (n / hz - this.clock.now) * 1000);
+      this.#timers[slot] = setTimeout(() => {
+        let next = n;
+        do emit(next, next / hz);
+        while (++next / hz <= this.clock.now);
+        wait(next);
+      }, ms);
     };
-    due(1);
+    wait(1);
   }
 }
 

@@ -7,7 +7,8 @@ import type { RobotContract } from '../../src/contract/contract.js';
 import type { PolicyBundle } from '../../src/infer/bundle.js';
 import type { Inference, InferOptions } from '../../src/infer/policy.js';
 import type { Inferrer } from '../../src/latestInference.js';
-import type { Observation } from '../../src/observe/observation.js';
+import type { CameraPair, Observation } from '../../src/observe/observation.js';
+import { Resizer } from '../../src/observe/resize.js';
 import type {
   Clock,
   Frame,
@@ -23,6 +24,7 @@ export const FAKE_CONTRACT: RobotContract = {
   text: '',
   name: 'fake',
   rateHz: 20,
+  commandRateHz: 20,
   joints: [
     { name: 'pan', min: -2, max: 2, velocity: 3, acceleration: 30 },
     { name: 'lift', min: -1, max: 1.5, velocity: 3, acceleration: 30 },
@@ -77,6 +79,7 @@ export class FakeRobot implements Robot {
   readonly commands: JointCommand[] = [];
   readonly pose: Float32Array;
   readonly #options: FakeRobotOptions;
+  #periods = 0;
   #tick = 0;
   #time = 0;
   #sleepers: { readonly time: number; readonly wake: () => void }[] = [];
@@ -103,6 +106,7 @@ export class FakeRobot implements Robot {
   }
 
   async reset({ seed }: ResetRequest): Promise<void> {
+    this.#periods = 0;
     this.#tick = 0;
     this.#time = 0;
     this.commands.length = 0;
@@ -119,7 +123,7 @@ export class FakeRobot implements Robot {
 
   async close(): Promise<void> {}
 
-  /** Manual clock: control periods pass at a stretch, then whatever waited for them runs until it waits again. */
+  /** Manual clock: command periods pass at a stretch, then whatever waited for them runs until it waits again. */
   async advance(periods = 1): Promise<void> {
     for (let n = 0; n < periods; n++) this.#step();
     const due = this.#sleepers.filter((sleeper) => sleeper.time <= this.#time + 1e-9);
@@ -142,9 +146,13 @@ export class FakeRobot implements Robot {
     this.outcomes.next({ time, ...(this.#options.outcome?.(this.#tick, this.pose) ?? { reward: 0 }) });
   }
 
+  /** A command period passes; what there is to sense comes once a control period. */
   #step(): void {
-    this.#tick++;
-    this.#time = this.#tick / this.contract.rateHz;
+    const { rateHz, commandRateHz } = this.contract;
+    this.#time = ++this.#periods / commandRateHz;
+    const perTick = Math.round(commandRateHz / rateHz);
+    if (this.#periods % perTick !== 0) return;
+    this.#tick = this.#periods / perTick;
     this.sense();
   }
 }
@@ -188,7 +196,7 @@ export function fakeBundle(contract: RobotContract, chunk: number): PolicyBundle
   };
 }
 
-/** A policy given as a function: K×A actions from an observation. Keeps what it was shown. */
+/** A policy given as a function: K×A actions from an observation at the bundle's sizes. Keeps what it was shown. */
 export class FakePolicy implements Inferrer {
   readonly seen: Observation[] = [];
   readonly viewsAsked: (readonly string[] | undefined)[] = [];
@@ -203,9 +211,10 @@ export class FakePolicy implements Inferrer {
   }
 
   async infer(observation: Observation, options?: InferOptions): Promise<Inference> {
-    const query = this.seen.push(observation) - 1;
+    const seen = { ...observation, cameras: observation.cameras.map((pair, c) => this.#resized(pair, c)) };
+    const query = this.seen.push(seen) - 1;
     this.viewsAsked.push(options?.views);
-    const actions = await this.act(observation, query);
+    const actions = await this.act(seen, query);
     const { rateHz, joints } = this.bundle;
     const chunk = {
       time: observation.time,
@@ -214,6 +223,14 @@ export class FakePolicy implements Inferrer {
       width: joints.length,
       actions,
     };
-    return { chunk, runMs: 1, views: new Map() };
+    return { chunk, resizeMs: 0, runMs: 1, views: new Map() };
+  }
+
+  #resized({ current, previous }: CameraPair, camera: number): CameraPair {
+    const { width, height } = this.bundle.cameras[camera];
+    const resizer = new Resizer({ width, height });
+    const resized = (frame: Frame) => ({ ...frame, width, height, data: resizer.resize(frame) });
+    const now = resized(current);
+    return { current: now, previous: previous === current ? now : resized(previous) };
   }
 }

@@ -101,13 +101,14 @@ export class MemoryRecording implements Tap {
     robot.outcomes.subscribe(({ reward }) => this.events.push({ kind: 'reward', at: now(), reward }));
   }
 
-  onTick({ time, action, command, inference, latencyMs }: Tick): void {
+  onTick({ time, action, command, between, inference, latencyMs }: Tick): void {
     this.#start ??= stored(time);
     const at = stored(time);
     if (inference) this.events.push({ kind: 'chunk', at, chunk: inference.chunk, joints: this.joints });
     if (latencyMs !== undefined) this.events.push({ kind: 'latency', at, ms: latencyMs });
     if (action) this.events.push({ kind: 'action', at, time: at, positions: this.#toContract(action) });
-    this.events.push({ kind: 'command', at, time: at, positions: command.positions });
+    for (const { time, positions } of [command, ...between])
+      this.events.push({ kind: 'command', at: stored(time), time: stored(time), positions });
   }
 
   bag(parts: MemoryBagParts = {}): MemoryBag {

@@ -13,7 +13,6 @@ import { CameraRobot } from './cameraRobot.js';
 
 const [dir = '', images = 'raw', width, height] = process.argv.slice(2);
 const robot = new CameraRobot({
-  cameras: 3,
   width: Number(width),
   height: Number(height),
   cameraHz: 30,

@@ -121,8 +121,11 @@ export class Take {
         latency_ms: null,
         run_ms: null,
         overhead_ms: null,
+        reaction_ms: null,
         missed_ticks: 0,
+        missed_commands: 0,
         dropped_observations: 0,
+        spent_chunks: 0,
       },
     };
   }

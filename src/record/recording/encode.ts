@@ -2,6 +2,7 @@
 import sharp from 'sharp';
 import { decode, encode } from '../../messages/cdr.js';
 import { decodeImage } from '../../messages/image.js';
+import { toRgb } from '../../messages/pixels.js';
 import { secondsToNs, toStamp } from '../../messages/time.js';
 import type { Header, Messages, MessageType } from '../../messages/types.js';
 import type { BagMessage } from '../bag.js';
@@ -52,8 +53,8 @@ export function encodeItem(item: Item, images: ImageFormat): BagMessage | Promis
 type Of<K extends Item['kind']> = Extract<Item, { kind: K }>;
 
 function encodeFrame(item: Of<'frame'>, images: ImageFormat): BagMessage | Promise<BagMessage> {
-  const { topic, camera, at, time, width, height, pixels } = item;
-  const data = new Uint8Array(pixels);
+  const { topic, camera, at, time, width, height } = item;
+  const data = rgbOf(item);
   if (images === 'raw') {
     return stamped(topic, IMAGE, at, time, (header) => ({
       header: { ...header, frame_id: camera },
@@ -72,6 +73,14 @@ function encodeFrame(item: Of<'frame'>, images: ImageFormat): BagMessage | Promi
       data: jpeg,
     })),
   );
+}
+
+function rgbOf({ width, height, pixels, layout }: Of<'frame'>): Uint8Array {
+  const bytes = new Uint8Array(pixels);
+  if (!layout) return bytes;
+  const rgb = new Uint8Array(width * height * 3);
+  toRgb({ width, height }, layout, bytes, rgb);
+  return rgb;
 }
 
 function encodeChunk({ topic, at, names, chunk }: Of<'chunk'>): BagMessage {

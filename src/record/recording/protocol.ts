@@ -1,6 +1,7 @@
 /** What passes between the loop's thread and the recording thread. */
 import type { ActionChunk } from '../../act/chunk.js';
 import type { DiagnosticArray } from '../../messages/types.js';
+import type { PixelLayout } from '../../robots/robot.js';
 import type { EpisodeInfo } from '../episode.js';
 
 /** One thing to record. `at` (when it was received) and `time` (its stamp) are s on the robot's clock. */
@@ -14,8 +15,9 @@ export type Item =
       readonly time: number;
       readonly width: number;
       readonly height: number;
-      /** rgb8. */
+      /** rgb8, or as `layout` says. */
       readonly pixels: ArrayBuffer;
+      readonly layout?: PixelLayout;
     }
   | {
       readonly kind: 'joints';

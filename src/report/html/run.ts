@@ -1,6 +1,7 @@
 /** The sections of one run. */
+import type { RunInfo } from '../../episode/run.js';
 import type { ReportRun } from '../reported.js';
-import { seedRanges, strategyText } from '../runs.js';
+import { latencyText, seedRanges, strategyText } from '../runs.js';
 import { episodesSection } from './episodes.js';
 import { count, number, percent, percentRange } from './format.js';
 import { type Content, html } from './html.js';
@@ -44,11 +45,23 @@ export function runFacts({ run }: ReportRun): readonly (readonly [string, string
     ['Strategy', strategyText(info.strategy)],
     ['Seeds', seedRanges(summary.results.map(({ seed }) => seed))],
     ['Time limit', `${info.time_limit_s} s`],
+    ...(info.speed === 1 ? [] : [['Speed', `${info.speed} times as trained`] as const]),
+    ...addedDelays(info),
     ...(info.control ? [['Control', `${info.control} (a run that must fail)`] as const] : []),
     ['Execution provider', info.provider ?? 'not known'],
     ['Policy graph', `${info.graph_sha256.slice(0, 12)}…`],
     ['Robot contract', `${info.contract_sha256.slice(0, 12)}…`],
     ['Software', `Saccade ${[...new Set(run.parts.map((part) => part.info.saccade))].join(', ')}`],
+  ];
+}
+
+/** What the simulator made the policy put up with, where it did. */
+function addedDelays(info: RunInfo): readonly (readonly [string, string])[] {
+  const latency = info.added_latency_ms + info.added_latency_jitter_ms > 0;
+  const { observation_delay_ms } = info;
+  return [
+    ...(latency ? [['Added latency', latencyText(info)] as const] : []),
+    ...(observation_delay_ms > 0 ? [['Observation delay', `${observation_delay_ms} ms`] as const] : []),
   ];
 }
 

@@ -9,7 +9,7 @@ import type { Robot } from '../robot.js';
 import { BagRobot } from './bagRobot.js';
 
 /** Of a rate whose period nanoseconds cannot hold. */
-const CONTRACT: RobotContract = { ...FAKE_CONTRACT, rateHz: 30 };
+const CONTRACT: RobotContract = { ...FAKE_CONTRACT, rateHz: 30, commandRateHz: 30 };
 const CAMERAS = CONTRACT.cameras.map(({ name }) => name);
 
 /** Everything a robot says, as text, in order. */

@@ -42,7 +42,7 @@ export class BagRobot implements Robot {
       },
       sleepUntil: async (time) => {
         await self.#emitUntil(time);
-        self.#now = Math.max(self.#now, time);
+        self.#now = Math.max(self.#now, self.#snap(time));
       },
     };
   }

@@ -19,7 +19,7 @@ export interface Timeline {
    * does, else the command.
    */
   actionAt(n: number): Float32Array | undefined;
-  /** What the robot was sent on tick n, contract joint order. */
+  /** What the robot was sent on tick n, first where it was sent several commands; contract joint order. */
   commandAt(n: number): Float32Array | undefined;
 }
 
@@ -48,17 +48,18 @@ export async function readTimeline(bag: EpisodeBag): Promise<Timeline> {
   return ours(bag, bag.start);
 }
 
-/** Saccade stamps actions and commands with the time of their tick. */
+/** Saccade stamps an action with the time of its tick, and a command with its own, of which a tick may have several. */
 async function ours(bag: EpisodeBag, recordedStart: number): Promise<Timeline> {
-  const { rateHz } = bag.contract;
+  const { rateHz, commandRateHz } = bag.contract;
+  const perTick = Math.round(commandRateHz / rateHz);
   const start = bag.info?.lockstep ? snap(recordedStart, rateHz) : recordedStart;
   const rows: Record<'action' | 'command', (Float32Array | undefined)[]> = { action: [], command: [] };
   let ticks = 0;
   for await (const event of bag.events(new Set(['action', 'command']))) {
     if (event.kind !== 'action' && event.kind !== 'command') continue;
-    const n = Math.round((event.time - start) * rateHz);
+    const n = Math.floor(Math.round((event.time - start) * commandRateHz) / perTick);
     if (!(n >= 0 && n <= ticks + LONGEST_GAP_S * rateHz)) continue;
-    rows[event.kind][n] = event.positions;
+    rows[event.kind][n] ??= event.positions;
     ticks = Math.max(ticks, n + 1);
   }
   const commandAt = (n: number) => rows.command[n];

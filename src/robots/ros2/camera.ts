@@ -1,10 +1,11 @@
 /** A camera's images as frames. */
 import type { CameraSpec } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
-import { decodeImage, type ImageType, rawImage, rgbPixels } from '../../messages/image.js';
+import { decodeImage, type ImageType, pixelsOf, rawImage } from '../../messages/image.js';
+import { toRgb } from '../../messages/pixels.js';
 import { fromStamp, nsToSeconds } from '../../messages/time.js';
 import type { Image } from '../../messages/types.js';
-import type { Frame } from '../robot.js';
+import type { Frame, RawPixels } from '../robot.js';
 import type { RosGraph } from './graph.js';
 import type { Subscription } from './rosNode.js';
 import type { Source } from './source.js';
@@ -137,12 +138,12 @@ export class Camera {
   }
 }
 
-/** A raw image as it came: its pixels are converted when they are first looked at, or not at all (rgb8). */
+/** A raw image as it came: what is not rgb8 yet is converted when it is first looked at, or on another thread. */
 class RawFrame implements Frame {
   readonly time: number;
   readonly width: number;
   readonly height: number;
-  readonly #image: Image;
+  readonly raw: RawPixels | undefined;
   #data: Uint8Array | undefined;
 
   constructor(
@@ -152,11 +153,17 @@ class RawFrame implements Frame {
     this.time = fromStamp(image.header.stamp);
     this.width = image.width;
     this.height = image.height;
-    this.#image = image;
+    const pixels = pixelsOf(image);
+    if (pixels instanceof Uint8Array) this.#data = pixels;
+    else this.raw = pixels;
   }
 
   get data(): Uint8Array {
-    this.#data ??= rgbPixels(this.#image);
+    if (!this.#data) {
+      const { layout, bytes } = this.raw as RawPixels;
+      this.#data = new Uint8Array(3 * this.width * this.height);
+      toRgb(this, layout, bytes, this.#data);
+    }
     return this.#data;
   }
 }

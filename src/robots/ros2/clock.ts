@@ -1,5 +1,6 @@
 /** ROS time as the loop's clock: the machine's, or what `/clock` says (`use_sim_time`). */
 import { nsToSeconds } from '../../messages/time.js';
+import { soon } from '../../sleep.js';
 import { type Clock, EpisodeAborted } from '../robot.js';
 import type { RosNode, Subscription } from './rosNode.js';
 import { readStamp } from './stamp.js';
@@ -68,13 +69,13 @@ export class RosClock implements Clock {
       }
       if (left <= 0) return;
       if (!this.#subscription) {
-        await this.#nap(Math.min(1000 * left, LOOK_MS));
+        await this.#nap(Math.min(1000 * left, LOOK_MS), soon);
         continue;
       }
       const stillS = (performance.now() - Math.max(since, this.#heardAt ?? 0)) / 1000;
       if (stillS >= STANDSTILL_S)
         throw new EpisodeAborted(`nothing has come on ${CLOCK_TOPIC} for ${stillS.toFixed(1)} s`);
-      await this.#nap(LOOK_MS);
+      await this.#nap(LOOK_MS, later);
     }
   }
 
@@ -92,15 +93,15 @@ export class RosClock implements Clock {
     this.#awaken();
   }
 
-  /** Until `ms` of wall time have passed, or `/clock` says something. */
-  #nap(ms: number): Promise<void> {
+  /** Until `ms` of wall time have passed as `timer` has it, or `/clock` says something. */
+  #nap(ms: number, timer: typeof soon): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
-        clearTimeout(timer);
+        callOff();
         this.#sleepers.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const callOff = timer(ms, wake);
       this.#sleepers.add(wake);
     });
   }
@@ -108,4 +109,9 @@ export class RosClock implements Clock {
   #awaken(): void {
     for (const wake of this.#sleepers) wake();
   }
+}
+
+function later(ms: number, wake: () => void): () => void {
+  const timer = setTimeout(wake, ms);
+  return () => clearTimeout(timer);
 }

@@ -13,7 +13,7 @@ export interface CommandedJoints {
 }
 
 export interface CommandContext {
-  /** Control period, s. */
+  /** From one command to the next, s. */
   readonly period: number;
   /** The command of a period ago, contract order; absent at the start, where the arm stands still. */
   readonly previous?: Float32Array | undefined;
@@ -22,7 +22,7 @@ export interface CommandContext {
 const NONE = new Float64Array();
 
 /**
- * The CDR of a command. Positions are to be reached one control period after the command's time, which is how
+ * The CDR of a command. Positions are to be reached one command period after the command's time, which is how
  * the simulator understands them too.
  *
  * - JointState: names and positions, stamped with the command's time.

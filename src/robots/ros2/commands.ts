@@ -22,7 +22,7 @@ export class Commands {
 
   constructor(graph: RosGraph, contract: RobotContract) {
     this.#graph = graph;
-    this.#period = 1 / contract.rateHz;
+    this.#period = 1 / contract.commandRateHz;
     const indices = commandTopics(contract).map(({ joints }) => joints);
     this.#controllers = contract.commands.map(({ topic, type }, c) => ({
       topic,

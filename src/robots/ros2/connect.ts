@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
+import { expectImages } from '../../heap.js';
 import { ManagedNode } from './managedNode.js';
 import type { ManagedRcl, NativeLifecycle } from './rclManaged.js';
 import type { Rclnodejs } from './rclnodejs.js';
@@ -44,8 +45,29 @@ export async function connectManaged(name: string, rosArgs: readonly string[] = 
   });
 }
 
+/**
+ * Sees whether ROS 2 could be joined, and whether rclnodejs has the code of interfaces (`package/msg/Name`), without joining.
+ * @throws UserError where not
+ */
+export async function requireInterfaces(types: readonly string[]): Promise<void> {
+  const rcl = await load();
+  const missing = types.filter((type) => {
+    try {
+      rcl.require(type);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (missing.length > 0)
+    throw new UserError(
+      `rclnodejs has no code for ${missing.join(', ')}: build this package with colcon, source its install/setup.bash, and run \`npx generate-ros-messages\``,
+    );
+}
+
 async function enter<T>(args: readonly string[], create: (rcl: Rclnodejs) => T): Promise<T> {
   const rcl = await load();
+  expectImages();
   // Ctrl-C is the program's to handle: it has recordings to finish first.
   rcl.removeSignalHandlers();
   try {

@@ -64,6 +64,8 @@ export interface Rclnodejs {
   init(context: undefined, argv: readonly string[]): Promise<void>;
   shutdown(): void;
   removeSignalHandlers(): void;
+  /** Code of an interface, `package/msg/Name`; throws where it was not generated. */
+  require(type: string): unknown;
   readonly Node: new (name: string) => RclNode;
   readonly QoS: new (history: number, depth: number, reliability: number, durability: number) => object;
 }

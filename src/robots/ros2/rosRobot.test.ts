@@ -91,6 +91,7 @@ describe('RosRobot', () => {
   it('does not copy the pixels of an rgb8 image, and converts others when they are looked at', () => {
     const cdr = graph.image('/head/image_raw', 12, 8, 9);
     expect(frames[0].data.buffer).toBe(cdr.buffer);
+    expect(frames[0].raw).toBeUndefined();
     graph.publish(IMAGE, '/wrist/image_raw', {
       header: graph.header(),
       height: 6,
@@ -100,6 +101,7 @@ describe('RosRobot', () => {
       step: 32,
       data: Uint8Array.from({ length: 192 }, (_, i) => i % 4),
     });
+    expect(frames[1].raw).toMatchObject({ layout: { encoding: 'bgra8', step: 32, bigEndian: false } });
     expect([...frames[1].data.subarray(0, 6)]).toEqual([2, 1, 0, 2, 1, 0]);
     expect(frames[1].data).toBe(frames[1].data);
   });

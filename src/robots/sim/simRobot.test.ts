@@ -84,6 +84,27 @@ describe('SimRobot', () => {
     expect(Math.abs(reached[6] - 0.01)).toBeLessThan(0.001);
   });
 
+  it('takes commands between ticks, and senses joints with each and the rest once a tick', async () => {
+    const fast = await SimRobot.create({ ...(await load()), commandRateHz: 100 }, task);
+    const seen = watch(fast);
+    await fast.reset({ seed: 3 });
+    const home = fast.measured();
+    for (let n = 0; n < 50; n++) {
+      const positions = home.map((position, j) => position + (j === 0 ? 0.006 * (n + 1) : 0));
+      fast.command({ time: n / 100, positions });
+      await fast.clock.sleepUntil((n + 1) / 100);
+      expect(fast.clock.now).toBe((n + 1) / 100);
+    }
+    expect(seen.joints.map(({ time }) => time)).toEqual(Array.from({ length: 51 }, (_, n) => n / 100));
+    expect(seen.outcomes.map(({ time }) => time)).toEqual(Array.from({ length: 11 }, (_, n) => n / 20));
+    expect(seen.frames).toHaveLength(11 * 3);
+    // It follows at 0.6 rad/s without a stop between two commands.
+    const pan = seen.joints.map(({ positions }) => positions[0] as number);
+    const speeds = pan.slice(20).map((value, i) => (value - (pan[i + 19] as number)) * 100);
+    for (const speed of speeds) expect(Math.abs(speed - 0.6)).toBeLessThan(0.1);
+    await fast.close();
+  });
+
   it('renders any size, and the same view at any size', async () => {
     await a.reset({ seed: 3 });
     const small = a.shot('head', 32, 24);
@@ -117,8 +138,11 @@ describe('SimRobot', () => {
 
   it('refuses a rate that is not a whole number of physics steps, and a task for another arm', async () => {
     const contract = await load();
-    await expect(SimRobot.create({ ...contract, rateHz: 30 }, task)).rejects.toThrow(
+    await expect(SimRobot.create({ ...contract, rateHz: 30, commandRateHz: 30 }, task)).rejects.toThrow(
       /rate_hz 30 is a period of 0\.0333\d* s, not a whole number of the scene's 0\.002 s physics steps/,
+    );
+    await expect(SimRobot.create({ ...contract, commandRateHz: 240 }, task)).rejects.toThrow(
+      /command_rate_hz 240 is a period of 0\.00416\d* s, not a whole number/,
     );
     const short = { ...task, randomise: { ...task.randomise, home: [0, 0, 0] } };
     await expect(SimRobot.create(contract, short)).rejects.toThrow(/randomise\.home has 3 joints, .* has 7/);

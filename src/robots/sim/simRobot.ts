@@ -1,8 +1,9 @@
 /**
  * The embedded simulator as a robot: MuJoCo physics and cameras in process.
  *
- * In lockstep the world advances only inside `clock.sleepUntil`, one camera period at a time; between two
- * commands the servo targets move linearly, as a joint trajectory controller would move them.
+ * In lockstep the world advances only inside `clock.sleepUntil`, one command period at a time; between two
+ * commands the servo targets move linearly, as a joint trajectory controller would move them. Cameras and the
+ * task's outcome come once a control period, joint states with every command's.
  */
 import { Subject } from 'rxjs';
 import type { RobotContract } from '../../contract/contract.js';
@@ -22,8 +23,8 @@ export class SimRobot implements Robot {
   readonly #previousTarget: Float64Array;
   /** The servos' targets at one physics step. */
   readonly #between: Float64Array;
-  /** Control periods since the reset; time is counted, not summed, so that it does not drift. */
-  #ticks = 0;
+  /** Command periods since the reset; time is counted, not summed, so that it does not drift. */
+  #periods = 0;
   #closed = false;
 
   private constructor(world: SimWorld) {
@@ -66,7 +67,7 @@ export class SimRobot implements Robot {
   }
 
   async reset({ seed }: ResetRequest): Promise<void> {
-    this.#ticks = 0;
+    this.#periods = 0;
     const home = this.#world.reset(seed);
     this.#target.set(home);
     this.#previousTarget.set(home);
@@ -98,13 +99,13 @@ export class SimRobot implements Robot {
   }
 
   #time(): number {
-    return this.#ticks / this.contract.rateHz;
+    return this.#periods / this.contract.commandRateHz;
   }
 
-  /** Advances the world by one control period and says what is seen at its end. */
+  /** Advances the world by one command period and says what is seen at its end. */
   #advance(): void {
     const world = this.#world;
-    const n = world.stepsPerTick;
+    const n = world.stepsPerCommand;
     for (let step = 1; step <= n; step++) {
       const k = step / n;
       for (let j = 0; j < this.#between.length; j++) {
@@ -114,13 +115,15 @@ export class SimRobot implements Robot {
     }
     this.#previousTarget.set(this.#target);
     world.settle();
-    this.#ticks += 1;
+    this.#periods += 1;
     this.#sense();
   }
 
   #sense(): void {
     const time = this.#time();
     this.joints.next({ time, positions: this.measured() });
+    const { stepsPerTick, stepsPerCommand } = this.#world;
+    if ((this.#periods * stepsPerCommand) % stepsPerTick !== 0) return;
     // Rendering is most of a tick: done only while somebody looks.
     const cameras = this.frames.observed ? this.contract.cameras : [];
     cameras.forEach(({ name, width, height }, index) => {

@@ -19,8 +19,9 @@ interface SimCamera {
 
 export class SimWorld {
   readonly task: PickLift;
-  /** Physics steps in a control period of the contract. */
+  /** Physics steps in a control period of the contract, and from one command to the next. */
   readonly stepsPerTick: number;
+  readonly stepsPerCommand: number;
   readonly #renderer: Renderer;
   readonly #cameras: readonly SimCamera[];
   readonly #qpos: readonly number[];
@@ -52,14 +53,8 @@ export class SimWorld {
         `task ${task.name}: randomise.home has ${task.randomise.home.length} joints, the robot contract ${contract.file} has ${contract.joints.length}`,
       );
     }
-    const period = 1 / contract.rateHz;
-    const timestep = model.opt.timestep;
-    this.stepsPerTick = Math.round(period / timestep);
-    if (Math.abs(this.stepsPerTick * timestep - period) > 1e-9) {
-      throw new UserError(
-        `${contract.file}: rate_hz ${contract.rateHz} is a period of ${period} s, not a whole number of the scene's ${timestep} s physics steps`,
-      );
-    }
+    this.stepsPerTick = stepsIn(contract, 'rate_hz', contract.rateHz, model.opt.timestep);
+    this.stepsPerCommand = stepsIn(contract, 'command_rate_hz', contract.commandRateHz, model.opt.timestep);
   }
 
   /** @throws UserError when the contract has no `sim` section, or scene, task and contract disagree. */
@@ -142,4 +137,15 @@ export class SimWorld {
     this.#renderer.free();
     this.scene.free();
   }
+}
+
+function stepsIn({ file }: RobotContract, key: string, rateHz: number, timestep: number): number {
+  const period = 1 / rateHz;
+  const steps = Math.round(period / timestep);
+  if (Math.abs(steps * timestep - period) > 1e-9) {
+    throw new UserError(
+      `${file}: ${key} ${rateHz} is a period of ${period} s, not a whole number of the scene's ${timestep} s physics steps`,
+    );
+  }
+  return steps;
 }
