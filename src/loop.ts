@@ -145,10 +145,10 @@ class Episode {
   }
 
   async run(): Promise<EpisodeRecord> {
-    const { robot, seed } = this.#options;
+    const { robot, seed, signal } = this.#options;
     const began = performance.now();
     this.#watcher.reset();
-    await robot.reset({ seed });
+    await robot.reset({ seed, signal });
     this.#schedule = new Schedule(robot.clock.now, robot.contract);
     const { stop, reason } = this.#refusal() ?? (await this.#untilStop().catch(givenUp));
     // A clock that was set back cannot tell.

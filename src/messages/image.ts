@@ -113,6 +113,8 @@ async function decompress(bytes: Uint8Array): Promise<Omit<DecodedImage, 'time'>
       data: new Uint8Array(data.buffer, data.byteOffset, data.length),
     };
   } catch (cause) {
-    throw new UserError(`a ${codec[0]} image cannot be decoded: ${(cause as Error).message}`, 2, { cause });
+    // libvips says everything it knows, a line each; the first says what is wrong.
+    const [why] = (cause as Error).message.split('\n');
+    throw new UserError(`a ${codec[0]} image cannot be decoded: ${why}`, 2, { cause });
   }
 }

@@ -21,7 +21,7 @@ const SOURCE: SourceStatus = {
   dropped: 4,
   faulty: 5,
 };
-const WELL: RosRobotStatus = { sources: [SOURCE], rivals: [], unheard: [] };
+const WELL: RosRobotStatus = { sources: [SOURCE], rivals: [], unheard: [], clocks: [] };
 
 function state(
   robot: Partial<RosRobotStatus> = {},
@@ -113,6 +113,14 @@ describe('diagnose', () => {
 
   it('says that time stands still', () => {
     expect(status(diagnose('arm_1', state({}, { clockStands: true })), 'clock')).toMatchObject({ level: 2 });
+  });
+
+  it('names those who publish the time, where they are several', () => {
+    const several = diagnose('arm_1', state({ clocks: ['/sim', '/player'] }));
+    expect(status(several, 'clock')).toMatchObject({
+      level: 1,
+      message: 'several nodes publish /clock: /sim, /player',
+    });
   });
 
   it('says why the node is not configured, and that the emergency stop is engaged', () => {

@@ -152,9 +152,7 @@ export function diagnose(node: string, state: NodeState): DiagnosticStatus[] {
   const figures = loop.take();
   return [
     lifecycle,
-    clockStands
-      ? status('clock', ERROR, 'time stands still: nothing comes on /clock, which use_sim_time takes it from')
-      : status('clock', OK, 'ok'),
+    status('clock', ...ofClock(clockStands, robot)),
     ...robot.sources.map((source) => status(source.source, ...ofSource(source))),
     status('commands', ...ofCommands(robot)),
     status('loop', ...ofLoop(figures, rateHz)),
@@ -202,6 +200,13 @@ function ofSource(source: RosRobotStatus['sources'][number]): Rest {
       faulty,
     },
   ];
+}
+
+function ofClock(stands: boolean, { clocks }: RosRobotStatus): Rest {
+  if (stands)
+    return [ERROR, 'time stands still: nothing comes on /clock, which use_sim_time takes it from', {}];
+  if (clocks.length > 0) return [WARN, `several nodes publish /clock: ${clocks.join(', ')}`, {}];
+  return [OK, 'ok', {}];
 }
 
 function ofCommands({ rivals, unheard }: RosRobotStatus): Rest {

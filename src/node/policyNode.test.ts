@@ -32,7 +32,7 @@ class FakeSession implements Session {
   readonly episodes: EpisodeOptions[] = [];
   closed = false;
   watcher: Tap | undefined;
-  robot: RosRobotStatus = { sources: [], rivals: [], unheard: [] };
+  robot: RosRobotStatus = { sources: [], rivals: [], unheard: [], clocks: [] };
   #end: (record: EpisodeRecord) => void = () => {};
   #fail: (error: Error) => void = () => {};
 

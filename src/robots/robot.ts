@@ -88,6 +88,8 @@ export interface Clock {
 
 export interface ResetRequest {
   readonly seed: number;
+  /** Once aborted nobody waits for the start any more: a robot that takes its time resolves wherever it is. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Robot {

@@ -1,14 +1,8 @@
 """A robot that is not there: publishes two cameras, joint states, commands and a static transform.
 
 Every message of a topic differs from those before it. What was published is written to the file named by the
-first argument, one JSON object a message: topic, stamp (ns), number of CDR bytes, their SHA-256. On stdin it
-takes commands, a line each, and answers each with one line of JSON on stdout:
-
-  call NAME     calls the std_srvs/Trigger service NAME, once it is there
-  ticks N       answers after N more rounds of messages
-  mute TOPIC    stops publishing on TOPIC
-  unmute TOPIC
-  pause         stops publishing altogether; everything published so far is in the file
+first argument, one JSON object a message: topic, stamp (ns), number of CDR bytes, their SHA-256. What it can be
+told (see peer.py) are the methods of `Robot` that have a description.
 """
 
 import hashlib
@@ -17,7 +11,6 @@ import sys
 import threading
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import serialize_message
@@ -25,6 +18,8 @@ from geometry_msgs.msg import TransformStamped
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
+
+from peer import serve
 
 RATE_HZ = 20
 WIDTH, HEIGHT = 32, 24
@@ -79,10 +74,23 @@ class Robot(Node):
             self.ticked.notify_all()
 
     def ticks(self, number):
-        end = self.count + int(number)
+        """Answers after so many more rounds of messages."""
+        end = self.count + number
         with self.ticked:
             self.ticked.wait_for(lambda: self.count >= end, timeout=60)
-        return {}
+
+    def mute(self, topic):
+        """Stops publishing on `topic`."""
+        self.muted.add(topic)
+
+    def unmute(self, topic):
+        """Goes on publishing on `topic`."""
+        self.muted.discard(topic)
+
+    def pause(self):
+        """Stops publishing altogether; everything published so far is in the file."""
+        self.paused = True
+        self.log.flush()
 
     def send(self, topic, message, stamp):
         if topic in self.muted:
@@ -93,6 +101,7 @@ class Robot(Node):
         self.topics[topic].publish(message)
 
     def call(self, name):
+        """Calls the std_srvs/Trigger service `name`, once it is there."""
         client = self.create_client(Trigger, name)
         if not client.wait_for_service(timeout_sec=60):
             return {'success': False, 'message': f'no service {name}'}
@@ -104,36 +113,7 @@ class Robot(Node):
         return {'success': response.success, 'message': response.message}
 
 
-def spin(executor):
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        pass
-
-
-def main():
-    rclpy.init()
-    with open(sys.argv[1], 'w') as log:
-        robot = Robot(log)
-        executor = SingleThreadedExecutor()
-        executor.add_node(robot)
-        spinning = threading.Thread(target=spin, args=[executor])
-        spinning.start()
-        for line in sys.stdin:
-            command, *args = line.split()
-            reply = {}
-            if command in ('call', 'ticks'):
-                reply = getattr(robot, command)(*args)
-            elif command == 'mute':
-                robot.muted.update(args)
-            elif command == 'unmute':
-                robot.muted.difference_update(args)
-            elif command == 'pause':
-                robot.paused = True
-                log.flush()
-            print(json.dumps(reply), flush=True)
-        rclpy.shutdown()
-        spinning.join()
-
-
-main()
+rclpy.init()
+with open(sys.argv[1], 'w') as log:
+    robot = Robot(log)
+    serve(robot, robot)

@@ -1,14 +1,9 @@
 /** Drives robot.py, a robot that is not there, and knows what it published. */
-import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { start } from './ros.js';
-
-const PROGRAM = fileURLToPath(new URL('robot.py', import.meta.url));
+import { Peer } from './peer.js';
 
 /** The contract that fits what robot.py publishes. */
 const CONTRACT = `
@@ -41,54 +36,47 @@ export interface Reply {
 export class AbsentRobot {
   /** The robot contract's file. */
   readonly contract: string;
-  readonly #child: ChildProcess;
+  readonly #peer: Peer;
   readonly #log: string;
-  readonly #answers: AsyncIterator<string>;
-  readonly #closed: Promise<void>;
 
-  private constructor(child: ChildProcess, dir: string) {
-    this.#child = child;
-    this.#log = join(dir, 'published.jsonl');
-    this.contract = join(dir, 'robot.yaml');
-    if (!child.stdout) throw new Error('robot.py has no stdout');
-    this.#answers = createInterface(child.stdout)[Symbol.asyncIterator]();
-    this.#closed = new Promise((resolve) => child.once('close', () => resolve()));
+  private constructor(peer: Peer, log: string, contract: string) {
+    this.#peer = peer;
+    this.#log = log;
+    this.contract = contract;
   }
 
   /** @param dir for its files */
   static async start(dir: string): Promise<AbsentRobot> {
     const red = { width: 32, height: 24, channels: 3 as const, background: 'red' };
     const jpeg = await sharp({ create: red }).jpeg().toBuffer();
-    const child = start('python3', [PROGRAM, join(dir, 'published.jsonl'), jpeg.toString('hex')], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const robot = new AbsentRobot(child, dir);
-    writeFileSync(robot.contract, CONTRACT);
+    const [log, contract] = [join(dir, 'published.jsonl'), join(dir, 'robot.yaml')];
+    writeFileSync(contract, CONTRACT);
+    const robot = new AbsentRobot(new Peer('robot.py', [log, jpeg.toString('hex')]), log, contract);
     await robot.ticks(1);
     return robot;
   }
 
   /** Calls `/saccade/record/<word>`. */
   async call(word: string): Promise<Reply> {
-    return (await this.#ask(`call /saccade/record/${word}`)) as unknown as Reply;
+    return await this.#peer.ask<Reply>('call', `/saccade/record/${word}`);
   }
 
   /** Waits for `n` more rounds of messages. */
   async ticks(n: number): Promise<void> {
-    await this.#ask(`ticks ${n}`);
+    await this.#peer.ask('ticks', n);
   }
 
   async mute(topic: string): Promise<void> {
-    await this.#ask(`mute ${topic}`);
+    await this.#peer.ask('mute', topic);
   }
 
   async unmute(topic: string): Promise<void> {
-    await this.#ask(`unmute ${topic}`);
+    await this.#peer.ask('unmute', topic);
   }
 
   /** Stops publishing; what it published, in order. */
   async published(): Promise<Published[]> {
-    await this.#ask('pause');
+    await this.#peer.ask('pause');
     return readFileSync(this.#log, 'utf8')
       .trim()
       .split('\n')
@@ -99,15 +87,7 @@ export class AbsentRobot {
   }
 
   async stop(): Promise<void> {
-    this.#child.stdin?.end();
-    await this.#closed;
-  }
-
-  async #ask(command: string): Promise<Record<string, unknown>> {
-    this.#child.stdin?.write(`${command}\n`);
-    const { value, done } = await this.#answers.next();
-    if (done) throw new Error(`robot.py ended at '${command}'`);
-    return JSON.parse(value);
+    await this.#peer.stop();
   }
 }
 

@@ -4,7 +4,7 @@ import { decode, encode } from '../../src/messages/cdr.js';
 import { nsToStamp } from '../../src/messages/time.js';
 import type { Header, Messages, MessageType } from '../../src/messages/types.js';
 import type { RosGraph } from '../../src/robots/ros2/graph.js';
-import type { Endpoint, Publication, Subscription } from '../../src/robots/ros2/rosNode.js';
+import type { CallOptions, Endpoint, Publication, Subscription } from '../../src/robots/ros2/rosNode.js';
 
 interface Listener {
   readonly type: string;
@@ -67,11 +67,14 @@ export class FakeGraph implements RosGraph {
     };
   }
 
-  async callService(_type: string, name: string, request: object): Promise<object> {
+  async callService(_type: string, name: string, request: object, { signal }: CallOptions): Promise<object> {
     this.calls.push({ name, request });
     const service = this.services.get(name);
     if (!service) throw new Error(`nobody offers ${name}`);
-    return service(request);
+    const aborted = new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason));
+    });
+    return await Promise.race([service(request), aborted]);
   }
 
   /** Somebody comes up who publishes `topic`. */

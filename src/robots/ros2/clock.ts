@@ -5,7 +5,7 @@ import { type Clock, EpisodeAborted } from '../robot.js';
 import type { RosNode, Subscription } from './rosNode.js';
 import { readStamp } from './stamp.js';
 
-const CLOCK_TOPIC = '/clock';
+export const CLOCK_TOPIC = '/clock';
 /** A step back smaller than this (s) is a clock being disciplined, not set. */
 const SET_BACK_S = 0.001;
 /** Simulated time that stands still for longer (s of wall time) while it is waited for is not going to move. */

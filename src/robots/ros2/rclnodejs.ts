@@ -54,10 +54,9 @@ export interface RclNode {
 }
 
 export interface RclClient {
-  /** @param timeoutMs polls until then */
-  waitForService(timeoutMs: number): Promise<boolean>;
-  /** Rejects after `timeout` ms. */
-  sendRequestAsync(request: object, options: { readonly timeout: number }): Promise<object>;
+  isServiceServerAvailable(): boolean;
+  /** Rejects once `signal` is aborted. */
+  sendRequestAsync(request: object, options: { readonly signal: AbortSignal }): Promise<object>;
 }
 
 export interface Rclnodejs {

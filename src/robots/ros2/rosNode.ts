@@ -2,6 +2,7 @@
  * A node in the ROS 2 graph, as far as Saccade needs one: who publishes what, messages as the bytes they
  * arrived in or are to be sent in, services, ROS time.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
 import { matchingQos, QOS, type QosName, type SubscriptionQos } from './qos.js';
 import {
@@ -17,6 +18,8 @@ import {
 
 /** Messages that may wait while the program is busy with something else; the oldest go first. */
 const QUEUE = 100;
+/** How often (ms) it is looked whether a service has come up. */
+const LOOK_MS = 20;
 
 export interface Subscription {
   /** `package/msg/Name`. */
@@ -47,6 +50,13 @@ export interface Endpoint {
 export interface TriggerReply {
   readonly success: boolean;
   readonly message: string;
+}
+
+export interface CallOptions {
+  /** Of wall time (s), for the service to come up and for its answer. */
+  readonly timeoutS: number;
+  /** Once aborted nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class RosNode {
@@ -156,26 +166,37 @@ export class RosNode {
 
   /**
    * Calls a service once it is there.
-   * @param timeoutS of wall time, for waiting and for the call
-   * @throws UserError when nobody offers it, nobody answers in time, or its type is not installed
+   * @throws UserError when nobody offers it, nobody answers in time, or its type is not installed; the reason of
+   *   `signal` when that is aborted
    */
-  async callService(type: string, name: string, request: object, timeoutS: number): Promise<object> {
+  async callService(
+    type: string,
+    name: string,
+    request: object,
+    { timeoutS, signal }: CallOptions,
+  ): Promise<object> {
     let client: RclClient;
     try {
       client = this.#node.createClient(type, name);
     } catch (cause) {
       throw unknownType(`service ${name} cannot be called`, type, cause);
     }
+    const timeout = AbortSignal.timeout(1000 * timeoutS);
+    const given = signal ? AbortSignal.any([signal, timeout]) : timeout;
     try {
-      const began = performance.now();
-      if (!(await client.waitForService(timeoutS * 1000)))
-        throw new UserError(`nobody offers the service ${name} (${type}); start the node that does`);
-      const timeout = Math.max(1, Math.ceil(timeoutS * 1000 - (performance.now() - began)));
-      return await client.sendRequestAsync(request, { timeout });
+      while (!client.isServiceServerAvailable()) {
+        if (timeout.aborted)
+          throw new UserError(`nobody offers the service ${name} (${type}); start the node that does`);
+        signal?.throwIfAborted();
+        await sleep(LOOK_MS);
+      }
+      return await client.sendRequestAsync(request, { signal: given });
     } catch (cause) {
+      signal?.throwIfAborted();
       if (cause instanceof UserError) throw cause;
-      const { name: kind, message } = cause as Error;
-      const why = kind === 'TimeoutError' ? `did not answer within ${timeoutS} s` : `failed: ${message}`;
+      const why = timeout.aborted
+        ? `did not answer within ${timeoutS} s`
+        : `failed: ${(cause as Error).message}`;
       throw new UserError(`the service ${name} ${why}`, 2, { cause });
     } finally {
       if (this.#open) this.#node.destroyClient(client);

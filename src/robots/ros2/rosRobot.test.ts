@@ -174,6 +174,24 @@ describe('RosRobot', () => {
     expect(await reset()).toBe('the robot was not reset by /reset: the door is open');
   });
 
+  it('does not wait for a reset that nobody waits for', async () => {
+    await robot.close();
+    setUp({ reset: { service: '/reset', type: 'std_srvs/srv/Trigger', timeoutS: 30 } });
+    graph.services.set('/reset', () => new Promise<object>(() => {}));
+    const stop = new AbortController();
+    let done = false;
+    const waiting = robot.reset({ seed: 1, signal: stop.signal }).then(() => {
+      done = true;
+    });
+    await pass(500, drivers);
+    expect([graph.calls.length, done]).toEqual([1, false]);
+    stop.abort();
+    await pass(1, drivers);
+    await waiting;
+    graph.services.set('/reset', () => ({ success: true, message: '' }));
+    expect(await reset()).toBeUndefined();
+  });
+
   it('refuses joint states that lack joints of the contract, naming them', async () => {
     const message = await reset((n) => {
       if (n % 20 === 0) graph.joints('/joint_states', { pan: 0.1, gripper: 0.01 });
@@ -237,6 +255,19 @@ describe('RosRobot', () => {
       expect.stringMatching(/^warn: camera head \(\/head\/image_raw\): nothing for \d\.\d s$/),
       'info: camera head (/head/image_raw): is back',
     ]);
+  });
+
+  it('does not go on and on about a camera that is well and unwell by turns', async () => {
+    await reset();
+    notices.length = 0;
+    // Two publishers, the clock of one of which is an hour behind.
+    await pass(12_000, (n) => {
+      if (n % 20 === 0) drivers(n);
+      if (n % 20 === 10)
+        graph.image('/head/image_raw', 12, 8, 0, graph.time - (n % 40 === 10 ? 3_600_000_000_000n : 0n));
+    });
+    expect(notices.slice(0, 2).map(({ level }) => level)).toEqual(['warn', 'info']);
+    expect(notices.filter(({ level }) => level === 'warn')).toHaveLength(6);
   });
 
   it('explains a camera that cannot be heard', () => {
@@ -367,6 +398,21 @@ describe('RosRobot', () => {
 });
 
 describe('RosRobot on simulated time', () => {
+  it('says once that several nodes publish the time', async () => {
+    await robot.close();
+    const onNotice = (notice: Notice) => notices.push(notice);
+    robot = new RosRobot({ graph, contract: FAKE_CONTRACT, simTime: true, onNotice });
+    graph.offer('/clock', 'rosgraph_msgs/msg/Clock', '/sim');
+    await pass(1000);
+    expect(robot.status().clocks).toEqual([]);
+    graph.offer('/clock', 'rosgraph_msgs/msg/Clock', '/player');
+    await pass(2000);
+    expect(robot.status().clocks).toEqual(['/sim', '/player']);
+    expect(notices).toEqual([
+      { level: 'warn', source: 'clock', message: 'several nodes publish /clock: /sim, /player' },
+    ]);
+  });
+
   it('says when nobody publishes a clock', async () => {
     await robot.close();
     robot = new RosRobot({ graph, contract: FAKE_CONTRACT, simTime: true });

@@ -17,7 +17,7 @@ import {
   type Robot,
 } from '../robot.js';
 import { Camera } from './camera.js';
-import { RosClock } from './clock.js';
+import { CLOCK_TOPIC, RosClock } from './clock.js';
 import { Commands } from './commands.js';
 import type { RosGraph } from './graph.js';
 import { JointStates } from './jointStates.js';
@@ -50,6 +50,8 @@ export interface RosRobotStatus {
   readonly rivals: readonly string[];
   /** Command topics that no controller listens to. */
   readonly unheard: readonly string[];
+  /** Who publishes the time, where that is more than one node; there should be one. */
+  readonly clocks: readonly string[];
 }
 
 export class RosRobot implements Robot {
@@ -71,7 +73,8 @@ export class RosRobot implements Robot {
   readonly #looking: NodeJS.Timeout;
   /** Only what was seen from then on (s) is passed on. */
   #since = Number.NEGATIVE_INFINITY;
-  #rivals = '';
+  /** What was said last of who does what nobody should, by what it is about. */
+  readonly #complaints = new Map<string, string | undefined>();
 
   /**
    * Subscribes to everything and offers its commands; nothing moves before `command`.
@@ -141,13 +144,22 @@ export class RosRobot implements Robot {
    * @throws UserError when somebody else commands the robot, it does not reset, joint states lack joints of the
    * contract, or there is no clock
    */
-  async reset({ seed }: ResetRequest): Promise<void> {
+  async reset({ seed, signal }: ResetRequest): Promise<void> {
+    try {
+      await this.#reset(seed, signal);
+    } catch (error) {
+      // Of a reset that nobody waits for, nobody wants to know what became of it.
+      if (!signal?.aborted) throw error;
+    }
+  }
+
+  async #reset(seed: number, signal: AbortSignal | undefined): Promise<void> {
     this.#commands.refuseRivals();
     this.#since = Number.POSITIVE_INFINITY;
     try {
-      await this.#clockRuns();
+      await this.#clockRuns(signal);
       const { reset } = this.contract;
-      if (reset) await this.#callReset(reset, seed);
+      if (reset) await this.#callReset(reset, seed, signal);
       // Messages of the attempt before may still be on their way.
       await this.#passes(1 / this.contract.rateHz);
     } finally {
@@ -157,7 +169,7 @@ export class RosRobot implements Robot {
     this.#jointStates.reset();
     this.#commands.begin();
     await this.#passes(1 / this.contract.rateHz);
-    await this.#jointsComplete();
+    await this.#jointsComplete(signal);
     for (const topic of this.#commands.unheard())
       this.#notify({
         level: 'warn',
@@ -192,6 +204,7 @@ export class RosRobot implements Robot {
       sources: [...cameras, ...joints, ...outcomes],
       rivals: this.#commands.rivals(),
       unheard: this.#commands.unheard(),
+      clocks: this.#clocks(),
     };
   }
 
@@ -221,31 +234,38 @@ export class RosRobot implements Robot {
     for (const camera of this.#cameras) camera.look();
     this.#outcomes.look();
     for (const source of [...this.#cameraSources, ...this.#jointSources]) source.look();
-    const rivals = this.#commands.rivals().join(', ');
-    if (rivals !== '' && rivals !== this.#rivals)
-      this.#notify({
-        level: 'error',
-        source: 'commands',
-        message: `somebody else commands this robot: ${rivals}`,
-      });
-    this.#rivals = rivals;
+    this.#complain('error', 'commands', 'somebody else commands this robot', this.#commands.rivals());
+    this.#complain('warn', 'clock', `several nodes publish ${CLOCK_TOPIC}`, this.#clocks());
   }
 
-  async #callReset({ service, type, timeoutS }: ResetSpec, seed: number): Promise<void> {
+  /** Says who does what nobody should, once as long as it is the same ones. */
+  #complain(level: Notice['level'], source: string, what: string, nodes: readonly string[]): void {
+    const message = nodes.length > 0 ? `${what}: ${nodes.join(', ')}` : undefined;
+    if (message !== undefined && message !== this.#complaints.get(source))
+      this.#notify({ level, source, message });
+    this.#complaints.set(source, message);
+  }
+
+  async #callReset(
+    { service, type, timeoutS }: ResetSpec,
+    seed: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const request = type === 'saccade/srv/ResetEpisode' ? { seed } : {};
-    const reply = await this.#options.graph.callService(type, service, request, timeoutS);
+    const reply = await this.#options.graph.callService(type, service, request, { timeoutS, signal });
     const { success = true, message } = reply as { readonly success?: boolean; readonly message?: string };
     if (!success)
       throw new UserError(`the robot was not reset by ${service}: ${message || 'no reason given'}`);
   }
 
-  async #clockRuns(): Promise<void> {
+  async #clockRuns(signal: AbortSignal | undefined): Promise<void> {
     const until = performance.now() + 1000 * CLOCK_TIMEOUT_S;
     while (!this.clock.running) {
       if (performance.now() >= until)
         throw new UserError(
           `use_sim_time is set, but nothing has come on /clock for ${CLOCK_TIMEOUT_S} s; start the simulator, or unset it`,
         );
+      signal?.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -260,7 +280,7 @@ export class RosRobot implements Robot {
   }
 
   /** Joint states may take a few messages to name every joint; what never comes at all, the loop reports. */
-  async #jointsComplete(): Promise<void> {
+  async #jointsComplete(signal: AbortSignal | undefined): Promise<void> {
     const { rateHz } = this.contract;
     for (let n = 0; this.#jointStates.problem !== undefined; n++) {
       if (n / rateHz >= JOINTS_TIMEOUT_S) {
@@ -269,8 +289,16 @@ export class RosRobot implements Robot {
           `joint states on ${topics} cannot be used, ${this.#jointStates.problem}; correct the names in the robot contract (joints[].name, or joints[].ros.name where the robot calls them otherwise)`,
         );
       }
+      signal?.throwIfAborted();
       await this.#passes(1 / rateHz);
     }
+  }
+
+  /** Who publishes the time, where that is more than one node: it may be another's each time it is looked at. */
+  #clocks(): string[] {
+    const { graph, simTime } = this.#options;
+    const clocks = simTime ? graph.publishers(CLOCK_TOPIC).map(({ node }) => node) : [];
+    return clocks.length > 1 ? clocks : [];
   }
 }
 

@@ -4,6 +4,10 @@
  */
 import { StreamMonitor, type StreamStatus } from './streamMonitor.js';
 
+/** A source that is well and unwell by turns is complained of at most so often in so long (ms). */
+const MOST_COMPLAINTS = 3;
+const COMPLAINTS_MS = 10_000;
+
 export interface Notice {
   readonly level: 'info' | 'warn' | 'error';
   /** `camera head`, `joint states`, … */
@@ -35,6 +39,8 @@ export class Source {
   #topic: string;
   /** What was said of it last; undefined while it is well. */
   #said: string | undefined;
+  /** `performance.now()` of the latest complaints. */
+  #complaints: number[] = [];
   /** Nothing is wrong with a source that has yet to start. */
   #started = false;
 
@@ -76,10 +82,18 @@ export class Source {
     if (state === 'ok') {
       if (this.#said !== undefined) this.#notify('info', 'is back');
       this.#said = undefined;
-    } else if (this.#started && this.#said !== state) {
+    } else if (this.#started && this.#said !== state && this.#mayComplain()) {
       this.#notify('warn', problem ?? state);
       this.#said = state;
     }
+  }
+
+  #mayComplain(): boolean {
+    const now = performance.now();
+    this.#complaints = this.#complaints.filter((at) => now - at < COMPLAINTS_MS);
+    if (this.#complaints.length >= MOST_COMPLAINTS) return false;
+    this.#complaints.push(now);
+    return true;
   }
 
   status(): SourceStatus {
