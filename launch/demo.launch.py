@@ -6,6 +6,9 @@ RViz and Foxglove's bridge come up where they are installed. Episodes run one af
 nodes stay, and `ros2 action send_goal /saccade/run_episodes …` runs more.
 """
 
+from pathlib import Path
+
+import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import (
@@ -15,8 +18,7 @@ from launch.actions import (
     OpaqueFunction,
     RegisterEventHandler,
 )
-from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.substitutions import FindPackageShare
@@ -82,6 +84,27 @@ def is_wanted(context: LaunchContext, argument: str, package: str) -> bool:
     return True
 
 
+def episodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    count, seed, task = (context.launch_configurations[name] for name in ('episodes', 'seed', 'task'))
+    if int(count) == 0:
+        return []
+    goal = {'count': int(count), 'seed': int(seed), 'task': task, 'time_limit': time_limit(context, task)}
+    return [
+        ExecuteProcess(
+            cmd=['ros2', 'action', 'send_goal', '/saccade/run_episodes', 'saccade/action/RunEpisodes', str(goal)],
+            # The node says itself how each episode went.
+            output='log',
+        )
+    ]
+
+
+def time_limit(context: LaunchContext, task: str) -> float:
+    """The task's own (s); a task is named, or is a file, as `saccade sim-robot` takes it."""
+    named = Path(shipped('config', 'tasks', f'{task}.yaml').perform(context))
+    file = named if named.exists() else Path(task)
+    return float(yaml.safe_load(file.read_text())['time_limit_s'])
+
+
 def generate_launch_description() -> LaunchDescription:
     robot = Node(
         package='saccade',
@@ -104,21 +127,11 @@ def generate_launch_description() -> LaunchDescription:
             'use_sim_time': 'true',
         }.items(),
     )
-    goal = [
-        *('{count: ', LaunchConfiguration('episodes'), ', seed: ', LaunchConfiguration('seed')),
-        *(", task: '", LaunchConfiguration('task'), "'}"),
-    ]
-    episodes = ExecuteProcess(
-        cmd=['ros2', 'action', 'send_goal', '/saccade/run_episodes', 'saccade/action/RunEpisodes', goal],
-        condition=IfCondition(PythonExpression([LaunchConfiguration('episodes'), ' > 0'])),
-        # The node says itself how each episode went.
-        output='log',
-    )
     return LaunchDescription(
         [
             *ARGUMENTS,
             OpaqueFunction(function=viewers),
-            RegisterEventHandler(OnStateTransition(goal_state='active', entities=[episodes])),
+            RegisterEventHandler(OnStateTransition(goal_state='active', entities=[OpaqueFunction(function=episodes)])),
             robot,
             policy,
         ]

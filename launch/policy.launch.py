@@ -3,8 +3,8 @@
 ros2 launch saccade policy.launch.py contract:=my_robot.yaml policy:=my_policy/
 """
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.substitutions import FindPackageShare
@@ -29,6 +29,11 @@ ARGUMENTS = [
         choices=['true', 'false'],
         description='Take the time from /clock.',
     ),
+    DeclareLaunchArgument(
+        'record_dir',
+        default_value='',
+        description="Where runs are recorded that ask for it; empty: the parameter file's, or nowhere.",
+    ),
     DeclareLaunchArgument('name', default_value='saccade', description="The node's name."),
     DeclareLaunchArgument('namespace', default_value='', description="The node's namespace."),
     DeclareLaunchArgument(
@@ -40,12 +45,13 @@ ARGUMENTS = [
 ]
 
 
-
 def parameter(name: str, quote: str = '') -> list:
     return ['-p', [f'{name}:={quote}', LaunchConfiguration(name), quote]]
 
 
-def generate_launch_description() -> LaunchDescription:
+def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    # An empty one would go before the parameter file's.
+    record_dir = parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []
     node = LifecycleNode(
         package='saccade',
         executable='policy_node',
@@ -59,9 +65,14 @@ def generate_launch_description() -> LaunchDescription:
             *parameter('policy', '"'),
             *parameter('autostart'),
             *parameter('use_sim_time'),
+            *record_dir,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
         output='screen',
         emulate_tty=True,
     )
-    return LaunchDescription([*ARGUMENTS, node])
+    return [node]
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=policy_node)])

@@ -7,9 +7,9 @@ import { UserError } from '../errors.js';
 import { PolicyNode } from '../node/policyNode.js';
 import { openSession } from '../node/session.js';
 import { connectManaged } from '../robots/ros2/connect.js';
-import { INTERRUPTED } from './interrupt.js';
 import { log } from './log.js';
 import { rosArgs, takesRosArgs } from './rosArgs.js';
+import { StopSignal } from './stopSignal.js';
 
 interface NodeOptions {
   robot?: string;
@@ -20,8 +20,6 @@ interface NodeOptions {
 const NAME = 'saccade';
 /** A reply that was sent last is given so long (ms) to get out. */
 const LAST_WORDS_MS = 100;
-/** npm hands on the SIGINT that the terminal has already sent us: what comes this soon (ms) is the same Ctrl-C. */
-const SAME_MS = 1000;
 
 export function nodeCommand(): Command {
   return takesRosArgs(
@@ -35,7 +33,10 @@ export function nodeCommand(): Command {
 }
 
 async function run(_args: string[], options: NodeOptions, command: Command): Promise<void> {
-  const stopped = stopSignal();
+  const stop = new StopSignal(() =>
+    log.info('Ending: the arm is brought to rest (once more to quit at once).'),
+  );
+  const stopped = stop.stopped();
   const graph = await connectManaged(NAME, [...parameters(options), ...rosArgs(command)]);
   let node: PolicyNode | undefined;
   try {
@@ -46,6 +47,7 @@ async function run(_args: string[], options: NodeOptions, command: Command): Pro
     await node?.close();
     await sleep(LAST_WORDS_MS);
     graph.close();
+    await stop.spent();
   }
 }
 
@@ -63,21 +65,4 @@ function parameters({ robot, policy, autostart = true }: NodeOptions): string[] 
     ...(robot !== undefined && policy !== undefined && autostart ? ['autostart:=true'] : []),
   ];
   return values.length === 0 ? [] : ['--ros-args', ...values.flatMap((value) => ['-p', value]), '--'];
-}
-
-/** Ctrl-C, and what a launch file that ends sends: the arm is brought to rest first. A second one does not wait. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let first: number | undefined;
-    const stop = () => {
-      if (first === undefined) {
-        first = performance.now();
-        log.info('Ending: the arm is brought to rest (once more to quit at once).');
-        resolve();
-      } else if (performance.now() - first > SAME_MS) {
-        process.exit(INTERRUPTED);
-      }
-    };
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-  });
 }

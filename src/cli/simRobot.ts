@@ -13,6 +13,7 @@ import { log } from './log.js';
 import { positiveNumber, seed } from './options.js';
 import { packageRoot, tasksDir } from './paths.js';
 import { rosArgs, takesRosArgs } from './rosArgs.js';
+import { StopSignal } from './stopSignal.js';
 
 interface SimRobotOptions {
   robot: string;
@@ -39,16 +40,18 @@ async function simulate(_args: string[], options: SimRobotOptions, command: Comm
   const task = await loadTask(options.task, tasksDir);
   // It makes the time that the others take from /clock.
   const node = await connect('sim_robot', { simTime: false, rosArgs: ros });
-  const signal = stopSignal();
+  // Ending is what Ctrl-C asks of a program that goes on for ever: no error.
+  const stop = new StopSignal();
   try {
     const world = await SimWorld.create(contract, task);
     try {
-      await run(world, node, options, signal);
+      await run(world, node, options, stop.signal);
     } finally {
       world.free();
     }
   } finally {
     node.close();
+    await stop.spent();
   }
 }
 
@@ -70,11 +73,4 @@ async function run(world: SimWorld, node: RosNode, options: SimRobotOptions, sig
     `${name} is simulated at ${rtf} × real time; ~/reset lays out the episode of a seed. Ctrl-C ends it.`,
   );
   while (!signal.aborted) await pace.passed(peer.advance());
-}
-
-/** Ending is what Ctrl-C, and a launch file that ends, ask of a program that goes on for ever: no error. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => controller.abort());
-  return controller.signal;
 }

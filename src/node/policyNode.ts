@@ -103,6 +103,7 @@ export class PolicyNode {
       cleanup: () => this.#cleanUp(),
       shutdown: () => this.#shutDown(),
       error: (cause) => this.#recover(cause),
+      refused: ({ message }) => graph.log.warn(sentence(message)),
     });
     this.#offerServices();
     graph.offerAction<RunEpisodesGoal, RunEpisodesResult, RunEpisodesFeedback>(

@@ -344,6 +344,32 @@ describe('openEpisode on any bag', () => {
     ]);
   });
 
+  it('goes by the clock of a robot in simulated time, not by the recorder’s', async () => {
+    const wall = 1_790_000_000;
+    const clock = (at: number, time: number) =>
+      recorded('/clock', 'rosgraph_msgs/msg/Clock', wall + at, { clock: toStamp(time) });
+    const pan = (at: number, value: number, time: number) =>
+      joints('/joint_states', wall + at, NAMES, [value, 0, 0], time);
+    const dir = await writeForeign([
+      ...[image('wrist', wall, 7), image('head', wall, 7)],
+      pan(0, 0, 7), // Before it says what time it is.
+      clock(0.1, 7.01),
+      pan(0.2, 0.1, 7.02),
+      clock(0.3, 7.02),
+      pan(0.4, 0.2, 7.03),
+      joints('/joint_commands', wall + 0.5, NAMES, [1, 0, 0], 7.02),
+    ]);
+    const at = (await events(dir)).map((event) => [event.kind, event.at, 'time' in event && event.time]);
+    expect(at).toEqual([
+      ['joints', 7.01, 7.02],
+      ['joints', 7.02, 7.03],
+      ['command', 7.02, 7.02],
+    ]);
+    const bag = await openEpisode(dir, { contract: FAKE_CONTRACT });
+    expect(bag.start).toBeUndefined();
+    await bag.close();
+  });
+
   it('begins each reading anew, also where two topics share the joints', async () => {
     const dir = await writeForeign([
       ...SENSED.slice(0, 2),

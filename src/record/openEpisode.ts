@@ -81,6 +81,9 @@ interface Route {
   readonly read: Read;
 }
 
+/** Where a robot in simulated time says what time it is; whoever records it goes by another clock. */
+const CLOCK_TOPIC = '/clock';
+
 class RecordedEpisode implements EpisodeBag {
   readonly path: string;
   result: EpisodeResult | undefined;
@@ -123,11 +126,16 @@ class RecordedEpisode implements EpisodeBag {
     const all = routes(this.bag, this.contract);
     const wanted = [...all].filter(([, { kind }]) => kinds?.has(kind) ?? true);
     const topics = new Set(wanted.map(([topic]) => topic));
+    const simulated = !this.info && hasMessages(this.bag, CLOCK_TOPIC);
+    if (simulated) topics.add(CLOCK_TOPIC);
+    let clock: number | undefined;
     for await (const message of this.bag.messages({ topics })) {
-      const route = all.get(message.topic) as Route;
       let event: EpisodeEvent | undefined;
       try {
-        event = route.read(message, nsToSeconds(message.logTime));
+        if (message.topic === CLOCK_TOPIC)
+          clock = fromStamp(decode('rosgraph_msgs/msg/Clock', message.data).clock);
+        const at = simulated ? clock : nsToSeconds(message.logTime);
+        if (at !== undefined) event = all.get(message.topic)?.read(message, at);
       } catch (error) {
         throw this.#unreadable(message.topic, error, message.logTime);
       }

@@ -67,7 +67,10 @@ describe.skipIf('missing' in ros)('the ROS 2 package', () => {
       'demo.launch.py',
       ['contract', 'policy', 'task', 'episodes', 'seed', 'rtf', 'autostart', 'rviz', 'foxglove'],
     ],
-    ['policy.launch.py', ['contract', 'policy', 'params', 'autostart', 'use_sim_time', 'name', 'namespace']],
+    [
+      'policy.launch.py',
+      ['contract', 'policy', 'params', 'autostart', 'use_sim_time', 'record_dir', 'name', 'namespace'],
+    ],
   ])('describes every argument of %s', async (file, names) => {
     const text = await ros2('launch', 'saccade', file, '--show-args');
     for (const name of names) expect(text).toMatch(new RegExp(`'${name}':\\n {8}\\S`));

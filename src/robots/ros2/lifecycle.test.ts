@@ -5,8 +5,9 @@ import { Lifecycle, type LifecycleHooks } from './lifecycle.js';
 let machine: FakeLifecycle;
 let lifecycle: Lifecycle;
 let called: string[];
+let refused: string[];
 /** What a hook does beside being called. */
-let does: Partial<Record<keyof LifecycleHooks, () => Promise<void>>>;
+let does: Partial<Record<Exclude<keyof LifecycleHooks, 'refused'>, () => Promise<void>>>;
 
 const fails = async () => {
   throw new Error('the motor is on fire');
@@ -15,8 +16,9 @@ const fails = async () => {
 beforeEach(() => {
   machine = new FakeLifecycle();
   called = [];
+  refused = [];
   does = {};
-  const hook = (name: keyof LifecycleHooks) => async (cause?: Error) => {
+  const hook = (name: keyof typeof does) => async (cause?: Error) => {
     called.push(cause ? `${name}: ${cause.message}` : name);
     await does[name]?.();
   };
@@ -27,6 +29,7 @@ beforeEach(() => {
     cleanup: hook('cleanup'),
     shutdown: hook('shutdown'),
     error: hook('error'),
+    refused: ({ message }) => refused.push(message),
   });
 });
 
@@ -56,6 +59,8 @@ describe('Lifecycle', () => {
     expect(await machine.request({ label: 'shutdown' })).toBe(false);
     // rcl itself would take this one.
     expect(await machine.request({ label: 'transition_success' })).toBe(false);
+    const wait = 'the node is configuring: wait until that is done';
+    expect(refused).toEqual([wait, wait]);
     expect(lifecycle.state).toBe('configuring');
     done();
     await configured;
@@ -100,6 +105,9 @@ describe('Lifecycle', () => {
     'refuses to %s what is not configured',
     async (name) => {
       await expect(lifecycle.change(name)).rejects.toThrow('there is no transition');
+      expect(await machine.request({ label: name })).toBe(false);
+      const why = `there is no transition '${name}' from the state unconfigured`;
+      expect(refused).toEqual([why, why]);
       expect(called).toEqual([]);
       expect(lifecycle.state).toBe('unconfigured');
     },

@@ -16,6 +16,8 @@ export type LifecycleHooks = {
 } & {
   /** Frees everything after an error. When it throws too, the node is `finalized`. */
   readonly error: (cause: Error) => Promise<void>;
+  /** Somebody has asked for a transition that cannot be begun; the service's reply has no room for the reason. */
+  readonly refused: (reason: Error) => void;
 };
 
 /** By the label of the state that rcl's machine is in meanwhile. */
@@ -85,16 +87,22 @@ export class Lifecycle {
     const before = this.state;
     // In the middle of a transition rcl's machine would take its own internal ones from anybody.
     if (HOOKS[before] || before === 'errorprocessing')
-      return new Error(`the node is ${before}: wait until that is done`);
+      return this.#refuse(new Error(`the node is ${before}: wait until that is done`));
     let state: RclState;
     try {
       state = this.#trigger(transition);
     } catch (cause) {
-      return new Error(`there is no transition '${transition}' from the state ${before}`, { cause });
+      const name = Object.entries(TRANSITIONS).find(([, id]) => id === transition)?.[0] ?? transition;
+      return this.#refuse(new Error(`there is no transition '${name}' from the state ${before}`, { cause }));
     }
     const hook = HOOKS[state.label];
     this.#running = this.#run(state, () => (hook ? this.#hooks[hook]() : Promise.resolve()));
     return this.#running;
+  }
+
+  #refuse(reason: Error): Error {
+    this.#hooks.refused(reason);
+    return reason;
   }
 
   async #run(state: RclState, work: () => Promise<void>): Promise<Error | undefined> {
