@@ -1,9 +1,10 @@
 """An arm of three joints that is where it was told to be, and can be made to fail in every way.
 
-Two cameras look at a light that swells and fades, so that a policy that follows the light never stands still:
-`wrist` publishes raw images, `head` the JPEG that is given. `python3 arm.py '{"jpeg": …, "pose": …, "clock": …}'`:
+Two cameras look at a light that swells and fades, so that a policy that follows it never stands still, whichever
+of them it sees it with: `wrist` publishes raw images, `head` JPEGs.
+`python3 arm.py '{"jpegs": …, "period_s": …, "pose": …, "clock": …}'`:
 
-  jpeg   hexadecimal
+  jpegs  hexadecimal, what `head` sees one after the other in a period of the light
   pose   where the joints are at first
   clock  true: publishes /clock, which its stamps are then of; otherwise they are the machine's time
 
@@ -30,13 +31,13 @@ from peer import serve
 CAMERA_HZ, JOINT_HZ = 20, 50
 WIDTH, HEIGHT = 32, 24
 JOINTS = ['pan', 'lift', 'gripper']
-LIGHT_PERIOD_S = 3
 
 
 class Arm:
-    def __init__(self, node: Node, jpeg: str, pose: list[float], clock: bool):
+    def __init__(self, node: Node, jpegs: list[str], period_s: float, pose: list[float], clock: bool):
         self.node = node
-        self.jpeg = bytes.fromhex(jpeg)
+        self.jpegs = [bytes.fromhex(jpeg) for jpeg in jpegs]
+        self.period_s = period_s
         self.pose = dict(zip(JOINTS, pose))
         self.lock = threading.RLock()
         self.faults = {'wrist': '', 'head': '', 'joints': '', 'reset': ''}
@@ -83,10 +84,12 @@ class Arm:
     def look(self) -> None:
         with self.lock:
             stamp = self.now()
-            light = 0.5 + 0.4 * math.sin(2 * math.pi * time.monotonic() / LIGHT_PERIOD_S)
+            phase = time.monotonic() / self.period_s % 1
+            light = 0.5 + 0.25 * math.sin(2 * math.pi * phase)
             self.send('wrist', stamp, self.photograph(self.faults['wrist'], light))
-            cut = len(self.jpeg) * 3 // 4 if self.faults['head'] == 'cut jpeg' else None
-            self.send('head', stamp, CompressedImage(format='jpeg', data=self.jpeg[:cut]))
+            jpeg = self.jpegs[int(phase * len(self.jpegs))]
+            cut = len(jpeg) * 3 // 4 if self.faults['head'] == 'cut jpeg' else None
+            self.send('head', stamp, CompressedImage(format='jpeg', data=jpeg[:cut]))
 
     @staticmethod
     def photograph(fault: str, light: float) -> Image:

@@ -62,6 +62,18 @@ describe.skipIf('missing' in ros)('the policy node', () => {
     expectNoJump(scene.commands());
   });
 
+  it('gives the episode up when the clock stands still, and brings the arm to rest', async () => {
+    const scene = await setScene({ simTime: true });
+    await scene.setGoing();
+    await scene.killArm();
+    expect((await scene.result()).episodes).toMatchObject([
+      { stop: 'aborted', reason: expect.stringMatching(/^nothing has come on \/clock for \d\.\d s$/) },
+    ]);
+    await scene.says('clock', ERROR, /^time stands still: nothing comes on \/clock/);
+    expectNoJump(scene.commands());
+    expectRest(scene.commands());
+  });
+
   it('gives the episode up when its inference thread dies, and runs the next with another', async () => {
     const preload = new URL('killWorkers.mjs', import.meta.url).href;
     const scene = await setScene({ env: { NODE_OPTIONS: `--import ${preload}` } });

@@ -2,7 +2,8 @@
  * The policy node as it is installed, an arm that can be made to fail (arm.py), and somebody who watches and
  * operates the node (watch.py): each a process of its own.
  *
- * The policy follows the light that the arm's cameras see, so the commands never stand still while all is well.
+ * The policy follows the light that the arm's cameras see, and goes on with what one of them sees of it when the other
+ * fails: a command stands still for one reason only, that the node holds.
  */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ export const RATE_HZ = 20;
 export const MAX_AGE_S = 0.4;
 /** So much that a joint stands within one control period. */
 const LIMITS = { velocity: 1.5, acceleration: 60 };
+const LIGHT_PERIOD_S = 3;
 const JOINTS = ['pan', 'lift', 'gripper'];
 const CONTRACT = `
 name: faulty_arm
@@ -270,14 +272,20 @@ function steps(commands: readonly Command[]): number[] {
 }
 
 async function startArm(env: NodeJS.ProcessEnv, options: object): Promise<Peer> {
-  const noise = { type: 'gaussian' as const, mean: 128, sigma: 30 };
-  const create = { width: 32, height: 24, channels: 3 as const, noise };
-  const jpeg = (
-    await sharp({ create: { ...create, background: 'black' } })
-      .jpeg()
-      .toBuffer()
-  ).toString('hex');
-  return new Peer('arm.py', [JSON.stringify({ jpeg, ...options })], env);
+  const given = { jpegs: await jpegs(), period_s: LIGHT_PERIOD_S, ...options };
+  return new Peer('arm.py', [JSON.stringify(given)], env);
+}
+
+/** What a camera sees of a light that swells and fades within its period; in hexadecimal. */
+async function jpegs(): Promise<string[]> {
+  const phases = Array.from({ length: 24 }, (_, i) => (2 * Math.PI * i) / 24);
+  return await Promise.all(
+    phases.map(async (phase) => {
+      const noise = { type: 'gaussian' as const, mean: 128 + 64 * Math.sin(phase), sigma: 10 };
+      const create = { width: 32, height: 24, channels: 3 as const, background: 'black', noise };
+      return (await sharp({ create }).jpeg().toBuffer()).toString('hex');
+    }),
+  );
 }
 
 /** A program of the package's, in its install space. */
