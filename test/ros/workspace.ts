@@ -1,11 +1,14 @@
 /** This repository built as a ROS 2 package: what `colcon build` makes of it in a workspace of its own. */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from '../support/cli.js';
-import { ros, run, sourcedFrom } from './ros.js';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { ros, sourcedFrom } from './sourced.js';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The first build takes minutes; it is kept, and brought up to date by the next. One for each checkout. */
 const WORKSPACE = join(
   tmpdir(),
@@ -23,9 +26,11 @@ export async function buildWorkspace(): Promise<NodeJS.ProcessEnv> {
   if ('missing' in ros) throw new Error(ros.missing);
   mkdirSync(join(WORKSPACE, 'src'), { recursive: true });
   if (!existsSync(join(WORKSPACE, 'src/saccade'))) symlinkSync(ROOT, join(WORKSPACE, 'src/saccade'));
-  const { code, stdout, stderr } = await run('flock', [join(WORKSPACE, '.lock'), 'nice', 'colcon', 'build'], {
-    cwd: WORKSPACE,
-  });
-  if (code !== 0) throw new Error(`colcon build failed in ${WORKSPACE}:\n${stdout}${stderr}`);
+  const build = [join(WORKSPACE, '.lock'), 'nice', 'colcon', 'build'];
+  await promisify(execFile)('flock', build, { cwd: WORKSPACE, env: ros.env, maxBuffer: 2 ** 26 }).catch(
+    ({ stdout, stderr }) => {
+      throw new Error(`colcon build failed in ${WORKSPACE}:\n${stdout}${stderr}`);
+    },
+  );
   return sourcedFrom(join(WORKSPACE, 'install/setup.bash'), ros.env);
 }

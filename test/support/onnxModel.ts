@@ -110,6 +110,23 @@ export function encodeModel(graph: Graph): Uint8Array {
   ]);
 }
 
+/**
+ * The bytes of a model with further nodes and constants: protobuf joins the graphs of two messages that follow one
+ * another. Nodes must come after those whose outputs they read, and `model` must have operator set 17 or an earlier one
+ * that knows them.
+ */
+export function extendModel(
+  model: Uint8Array,
+  { nodes, initializers }: Omit<Graph, 'inputs' | 'outputs'>,
+): Uint8Array {
+  const graph = message(
+    7,
+    ...nodes.map((item) => node(1, item)),
+    ...initializers.map((item) => tensor(5, item)),
+  );
+  return Buffer.concat([model, graph]);
+}
+
 export const float32 = (name: string, shape: readonly number[], data: ArrayLike<number>): Initializer => ({
   name,
   dtype: 'float32',

@@ -1,0 +1,170 @@
+/**
+ * How long a robot waits for the policy over real ROS 2, and what is lost on the way: three 640×480 cameras at 30 Hz,
+ * joints at 100 Hz, the shipped policy, an episode without end; and the same for an equivalent rclpy + numpy node.
+ *
+ *     npm run bench:ros [-- --minutes N] [--slices N] [--command-rate HZ] [--keep DIR]
+ *
+ * `--minutes` is the time that each node is measured for. The two run alternately, in as many slices each, from one
+ * robot process. Times are taken from outside (robot.ts, meter.py); only how long `session.run` took, and where the rest
+ * of the time went, is traced inside (trace.mjs). How a command tells what it rests on: setup.ts.
+ *
+ * Where other programs keep the machine busy, `chrt -r 1 npm run bench:ros` (as root) measures the nodes and not those:
+ * everything that the bench starts is then scheduled in real time, both nodes alike.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ros } from '../../test/ros/sourced.js';
+import { buildWorkspace } from '../../test/ros/workspace.js';
+import { Program } from './programs.js';
+import { type Cost, printReport } from './report.js';
+import { CAMERA_HZ, COMMAND_TOPIC, writeSetup } from './setup.js';
+import { analyse, readCommands, readImages, readTrace } from './slice.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+const HERE = import.meta.dirname;
+/** Compilers and caches warm up for so long (s) before a slice counts. */
+const WARM_UP_S = 10;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    slices: { type: 'string', default: '2' },
+    'command-rate': { type: 'string', default: '240' },
+    keep: { type: 'string' },
+  },
+});
+const [minutes, slices, commandHz] = [values.minutes, values.slices, values['command-rate']].map(Number) as [
+  number,
+  number,
+  number,
+];
+if (!(minutes > 0)) refuse('--minutes is a number above 0');
+if (!(slices >= 1) || !Number.isInteger(slices)) refuse('--slices is a whole number, 1 or more');
+if (!(commandHz >= CAMERA_HZ) || commandHz % CAMERA_HZ !== 0)
+  refuse(`--command-rate is a multiple of the policy's ${CAMERA_HZ} Hz`);
+if (values.keep !== undefined && existsSync(values.keep)) refuse(`--keep ${values.keep} is there already`);
+if ('missing' in ros) refuse(ros.missing);
+
+console.log(
+  `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}; building the ROS 2 package …`,
+);
+const env = await buildWorkspace();
+const dir = values.keep ?? mkdtempSync(join(tmpdir(), 'saccade-bench-ros-'));
+if (values.keep !== undefined) mkdirSync(dir);
+const { contract, policy, joints } = writeSetup(dir, join(ROOT, 'models/pick_lift'), commandHz);
+const file = (name: string) => join(dir, name);
+
+const robot = new Program(
+  'the robot',
+  process.execPath,
+  [join(ROOT, 'node_modules/vite-node/vite-node.mjs'), join(HERE, 'robot.ts'), file('images.csv'), ...joints],
+  env,
+);
+const meter = new Program(
+  'the meter',
+  'python3',
+  [join(HERE, 'meter.py'), COMMAND_TOPIC, file('commands.bin')],
+  env,
+);
+
+const NODES = { saccade: runSaccade, rclpy: runRclpy } as const;
+type NodeName = keyof typeof NODES;
+interface Run {
+  readonly node: NodeName;
+  readonly trace: string;
+  readonly from: number;
+  readonly to: number;
+  readonly cost: Cost;
+}
+const runs: Run[] = [];
+try {
+  for (let slice = 1; slice <= slices; slice++)
+    for (const node of Object.keys(NODES) as NodeName[]) {
+      console.log(`slice ${slice} of ${slices}: ${node}, ${((60 * minutes) / slices).toFixed(0)} s`);
+      const trace = file(`${node}-${slice}.csv`);
+      runs.push({ node, trace, ...(await NODES[node](trace)) });
+    }
+  await meter.end('stdin');
+  await robot.end('stdin');
+  const images = readImages(file('images.csv'));
+  const { commands, translate } = readCommands(file('commands.bin'));
+  const results = runs.map(({ node, trace, from, to, cost }) => ({
+    node,
+    cost,
+    slice: analyse(images, commands, readTrace(trace, translate), from, to),
+  }));
+  printReport(results, { commandHz, publishMs: images.costsMs });
+} finally {
+  if (values.keep === undefined) rmSync(dir, { recursive: true, force: true });
+}
+process.exit();
+
+/** `saccade node` as it is installed. */
+async function runSaccade(trace: string) {
+  const args = ['-p', `contract:=${contract}`, '-p', `policy:=${policy}`, '-p', 'autostart:=true'];
+  const program = new Program('saccade node', 'policy_node', ['--ros-args', ...args], {
+    ...env,
+    PATH: `${executables()}:${env.PATH}`,
+    NODE_OPTIONS: `--import=${pathToFileURL(join(HERE, 'trace.mjs')).href}`,
+    SACCADE_TRACE: trace,
+  });
+  await program.prints('Active');
+  const called = JSON.parse(await meter.ask('call /saccade/start'));
+  if (!called.success) throw new Error(`the episode does not start: ${called.message}`);
+  const measured = await measure(program);
+  await meter.ask('call /saccade/stop');
+  await program.end('SIGINT');
+  return measured;
+}
+
+async function runRclpy(trace: string) {
+  const program = new Program(
+    'rclpy_node.py',
+    'python3',
+    [join(HERE, 'rclpy_node.py'), contract, policy, trace],
+    env,
+  );
+  await program.prints('Active');
+  const measured = await measure(program);
+  await program.end('SIGINT');
+  return measured;
+}
+
+async function measure(program: Program) {
+  await sleep(1000 * WARM_UP_S);
+  const from = Date.now();
+  const programs = { node: program, robot, meter };
+  const before = Object.entries(programs).map(([name, { cpuS }]) => ({ name, cpuS }));
+  await sleep((60_000 * minutes) / slices);
+  const to = Date.now();
+  const cost: Cost = Object.fromEntries(
+    before.map(({ name, cpuS }) => {
+      const { cpuS: now, peakBytes } = programs[name as keyof typeof programs];
+      return [name, { cores: (1000 * (now - cpuS)) / (to - from), peakBytes }];
+    }),
+  ) as unknown as Cost;
+  return { from, to, cost };
+}
+
+function scheduling(): string {
+  // proc(5): the 41st field; the name, in parentheses, may have spaces.
+  const policy = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')[38];
+  return policy === '0' ? 'ordinary scheduling' : 'real-time scheduling';
+}
+
+/** Where `ros2 run` finds the package's programs. */
+function executables(): string {
+  const prefix = env.AMENT_PREFIX_PATH?.split(':').find((prefix) => prefix.endsWith('/saccade'));
+  return join(prefix ?? refuse('the built workspace has no package saccade'), 'lib/saccade');
+}
+
+function refuse(why: string): never {
+  console.error(`error: ${why}`);
+  process.exit(2);
+}
