@@ -5,7 +5,8 @@
  *     npm run bench:ros [-- --minutes N] [--slices N] [--command-rate HZ] [--keep DIR]
  *
  * `--minutes` is the time that each node is measured for. The two run alternately, in as many slices each, from one
- * robot process. Times are taken from outside (robot.ts, meter.py); only how long `session.run` took, and where the rest
+ * robot process; how long a chunk waits for the next command depends on how the commands' grid happens to lie to the
+ * cameras', so several slices tell more than a long one. Times are taken from outside (robot.ts, meter.py); only how long `session.run` took, and where the rest
  * of the time went, is traced inside (trace.mjs). How a command tells what it rests on: setup.ts.
  *
  * Where other programs keep the machine busy, `chrt -r 1 npm run bench:ros` (as root) measures the nodes and not those:
@@ -32,7 +33,7 @@ const WARM_UP_S = 10;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
-    slices: { type: 'string', default: '2' },
+    slices: { type: 'string', default: '4' },
     'command-rate': { type: 'string', default: '240' },
     keep: { type: 'string' },
   },
@@ -50,7 +51,7 @@ if (values.keep !== undefined && existsSync(values.keep)) refuse(`--keep ${value
 if ('missing' in ros) refuse(ros.missing);
 
 console.log(
-  `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}; building the ROS 2 package …`,
+  `${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}, ${scheduling()}, load ${loadavg()[0]?.toFixed(1)}`,
 );
 const env = await buildWorkspace();
 const dir = values.keep ?? mkdtempSync(join(tmpdir(), 'saccade-bench-ros-'));

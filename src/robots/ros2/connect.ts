@@ -6,8 +6,10 @@ import { UserError } from '../../errors.js';
 import { expectImages } from '../../heap.js';
 import { ManagedNode } from './managedNode.js';
 import type { ManagedRcl, NativeLifecycle } from './rclManaged.js';
-import type { Rclnodejs } from './rclnodejs.js';
+import type { NativeClock, Rclnodejs } from './rclnodejs.js';
 import { RosNode } from './rosNode.js';
+
+type Native = NativeClock & NativeLifecycle;
 
 /** How long a wait for messages may sleep, ms; it only bounds how fast a shutdown is noticed. */
 const SPIN_MS = 10;
@@ -25,10 +27,10 @@ export interface ConnectOptions {
  */
 export async function connect(name: string, { simTime, rosArgs = [] }: ConnectOptions): Promise<RosNode> {
   const simTimeArgs = simTime ? ['--ros-args', '-p', 'use_sim_time:=true', '--'] : [];
-  return enter([...simTimeArgs, ...rosArgs], (rcl) => {
+  return enter([...simTimeArgs, ...rosArgs], (rcl, native) => {
     const node = new rcl.Node(name);
     node.spin(SPIN_MS);
-    return new RosNode(rcl, node);
+    return new RosNode(rcl, node, native);
   });
 }
 
@@ -37,8 +39,7 @@ export async function connect(name: string, { simTime, rosArgs = [] }: ConnectOp
  * @throws UserError as `connect` does
  */
 export async function connectManaged(name: string, rosArgs: readonly string[] = []): Promise<ManagedNode> {
-  const native = await loadNative();
-  return enter(rosArgs, (rcl) => {
+  return enter(rosArgs, (rcl, native) => {
     const node = new (rcl as ManagedRcl).lifecycle.LifecycleNode(name);
     node.spin(SPIN_MS);
     return new ManagedNode(rcl as ManagedRcl, node, native);
@@ -65,14 +66,15 @@ export async function requireInterfaces(types: readonly string[]): Promise<void>
     );
 }
 
-async function enter<T>(args: readonly string[], create: (rcl: Rclnodejs) => T): Promise<T> {
+async function enter<T>(args: readonly string[], create: (rcl: Rclnodejs, native: Native) => T): Promise<T> {
   const rcl = await load();
   expectImages();
+  const { default: native } = await import('rclnodejs/lib/native_loader.js' as string);
   // Ctrl-C is the program's to handle: it has recordings to finish first.
   rcl.removeSignalHandlers();
   try {
     await rcl.init(undefined, ['saccade', ...args]);
-    return create(rcl);
+    return create(rcl, native);
   } catch (cause) {
     throw new UserError(
       `ROS 2 does not start (${firstLine(cause)}): check ROS_DOMAIN_ID, RMW_IMPLEMENTATION and its configuration`,
@@ -80,12 +82,6 @@ async function enter<T>(args: readonly string[], create: (rcl: Rclnodejs) => T):
       { cause },
     );
   }
-}
-
-/** rcl's functions, which rclnodejs itself calls. */
-async function loadNative(): Promise<NativeLifecycle> {
-  await load();
-  return (await import('rclnodejs/lib/native_loader.js' as string)).default;
 }
 
 /** Looks before it imports: without ROS 2, or without a built binary, importing rclnodejs starts a compiler. */

@@ -4,7 +4,6 @@ import { type Goal, ManagedNode } from './managedNode.js';
 import {
   CANCEL_ACCEPT,
   type ManagedRcl,
-  type NativeLifecycle,
   type RclDescriptor,
   type RclGoalHandle,
   type RclParameter,
@@ -33,6 +32,7 @@ class FakeRcl {
   get node() {
     return {
       name: () => 'saccade',
+      getClock: () => ({ handle: {} }),
       namespace: () => '/',
       addPreSetParametersCallback: (callback: FakeRcl['pre']) => {
         this.pre = callback;
@@ -103,7 +103,7 @@ const steps = { name: 'steps', type: 'integer', default: 3, description: 'Steps.
 
 beforeEach(() => {
   rcl = new FakeRcl();
-  node = new ManagedNode(rcl.module as unknown as ManagedRcl, rcl.node as never, {} as NativeLifecycle);
+  node = new ManagedNode(rcl.module as unknown as ManagedRcl, rcl.node as never, {} as never);
 });
 
 describe('ManagedNode, parameters', () => {

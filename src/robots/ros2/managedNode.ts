@@ -14,7 +14,7 @@ import {
   type RclLogger,
   type RclParameter,
 } from './rclManaged.js';
-import { KEEP_LAST } from './rclnodejs.js';
+import { KEEP_LAST, type NativeClock } from './rclnodejs.js';
 import { RosNode } from './rosNode.js';
 
 export type ParameterValue = boolean | number | string;
@@ -61,8 +61,8 @@ export class ManagedNode extends RosNode {
   readonly #native: NativeLifecycle;
   readonly #doubles = new Set<string>();
 
-  constructor(rcl: ManagedRcl, node: RclLifecycleNode, native: NativeLifecycle) {
-    super(rcl, node);
+  constructor(rcl: ManagedRcl, node: RclLifecycleNode, native: NativeClock & NativeLifecycle) {
+    super(rcl, node, native);
     this.#rcl = rcl;
     this.#node = node;
     this.#native = native;

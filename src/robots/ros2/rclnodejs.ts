@@ -30,7 +30,8 @@ export interface RclNode {
   name(): string;
   /** Starts with a slash; `/` alone for the root. */
   namespace(): string;
-  now(): { readonly nanoseconds: bigint };
+  /** Follows `/clock` under `use_sim_time`. */
+  getClock(): { readonly handle: object };
   spin(timeoutMs: number): void;
   getPublishersInfoByTopic(topic: string): EndpointInfo[];
   /** With one parameter in `callback`; a raw subscription's message is CDR with its four bytes of header. */
@@ -57,6 +58,12 @@ export interface RclClient {
   isServiceServerAvailable(): boolean;
   /** Rejects once `signal` is aborted. */
   sendRequestAsync(request: object, options: { readonly signal: AbortSignal }): Promise<object>;
+}
+
+/** rcl's own functions, which rclnodejs wraps. */
+export interface NativeClock {
+  /** ns */
+  clockGetNow(clock: object): bigint;
 }
 
 export interface Rclnodejs {
