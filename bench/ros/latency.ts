@@ -5,9 +5,11 @@
  *     npm run bench:ros [-- --minutes N] [--slices N] [--command-rate HZ] [--keep DIR]
  *
  * `--minutes` is the time that each node is measured for. The two run alternately, in as many slices each, from one
- * robot process; how long a chunk waits for the next command depends on how the commands' grid happens to lie to the
- * cameras', so several slices tell more than a long one. Times are taken from outside (robot.ts, meter.py); only how long `session.run` took, and where the rest
- * of the time went, is traced inside (trace.mjs). How a command tells what it rests on: setup.ts.
+ * robot process. How long a chunk waits for the next command depends on how the grid of commands happens to lie to that of
+ * the cameras, so several slices tell more than one long one.
+ *
+ * Times are taken from outside (robot.ts, meter.py); only how long `session.run` took, and where the rest of the time
+ * went, is traced inside (trace.mjs). How a command tells what it rests on: setup.ts.
  *
  * Where other programs keep the machine busy, `chrt -r 1 npm run bench:ros` (as root) measures the nodes and not those:
  * everything that the bench starts is then scheduled in real time, both nodes alike.
@@ -20,7 +22,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ros } from '../../test/ros/sourced.js';
 import { buildWorkspace } from '../../test/ros/workspace.js';
-import { Program } from './programs.js';
+import { executables, Program } from './programs.js';
 import { type Cost, printReport } from './report.js';
 import { CAMERA_HZ, COMMAND_TOPIC, writeSetup } from './setup.js';
 import { analyse, readCommands, readImages, readTrace } from './slice.js';
@@ -107,12 +109,16 @@ process.exit();
 /** `saccade node` as it is installed. */
 async function runSaccade(trace: string) {
   const args = ['-p', `contract:=${contract}`, '-p', `policy:=${policy}`, '-p', 'autostart:=true'];
-  const program = new Program('saccade node', 'policy_node', ['--ros-args', ...args], {
-    ...env,
-    PATH: `${executables()}:${env.PATH}`,
-    NODE_OPTIONS: `--import=${pathToFileURL(join(HERE, 'trace.mjs')).href}`,
-    SACCADE_TRACE: trace,
-  });
+  const program = new Program(
+    'saccade node',
+    join(executables(env), 'policy_node'),
+    ['--ros-args', ...args],
+    {
+      ...env,
+      NODE_OPTIONS: `--import=${pathToFileURL(join(HERE, 'trace.mjs')).href}`,
+      SACCADE_TRACE: trace,
+    },
+  );
   await program.prints('Active');
   const called = JSON.parse(await meter.ask('call /saccade/start'));
   if (!called.success) throw new Error(`the episode does not start: ${called.message}`);
@@ -157,12 +163,6 @@ function scheduling(): string {
     .replace(/^.*\) /s, '')
     .split(' ')[38];
   return policy === '0' ? 'ordinary scheduling' : 'real-time scheduling';
-}
-
-/** Where `ros2 run` finds the package's programs. */
-function executables(): string {
-  const prefix = env.AMENT_PREFIX_PATH?.split(':').find((prefix) => prefix.endsWith('/saccade'));
-  return join(prefix ?? refuse('the built workspace has no package saccade'), 'lib/saccade');
 }
 
 function refuse(why: string): never {

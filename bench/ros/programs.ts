@@ -1,7 +1,8 @@
 /** The programs that a bench starts, and what they cost. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 
 const children = new Set<Program>();
 /** Nothing that the bench started outlives it. */
@@ -68,8 +69,14 @@ export class Program {
   async end(how: 'stdin' | NodeJS.Signals): Promise<void> {
     if (how === 'stdin') this.#child.stdin?.end();
     else this.#child.kill(how);
+    await this.ends();
+  }
+
+  /** What it has printed until its end that was not asked for before. @throws as `end` */
+  async ends(): Promise<string> {
     const code = await this.#ended;
     if (code !== 0) throw new Error(`${this.name} ended with ${code}:\n${this.#output}`);
+    return this.#output;
   }
 
   kill(): void {
@@ -90,6 +97,13 @@ export class Program {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1]);
   }
+}
+
+/** Where the executables of package `saccade` are that `ros2 run` starts. */
+export function executables({ AMENT_PREFIX_PATH = '' }: NodeJS.ProcessEnv): string {
+  const prefix = AMENT_PREFIX_PATH.split(':').find((prefix) => existsSync(join(prefix, 'share/saccade')));
+  if (prefix === undefined) throw new Error('no package saccade is sourced');
+  return join(prefix, 'lib/saccade');
 }
 
 const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
