@@ -366,7 +366,7 @@ describe('runEpisode on a clock that does not wait', () => {
     return { ...made, answer, pan };
   }
 
-  it('goes on without waiting, and aligns a late chunk in time', async () => {
+  it('goes on without waiting, starts the first plan where the arm stands, and aligns late chunks in time', async () => {
     const { robot, policy, run, answer, pan } = slow({ name: 'latest' });
     const episode = run({ timeLimitS: 0.5 });
     await settled();
@@ -376,8 +376,14 @@ describe('runEpisode on a clock that does not wait', () => {
     await answer();
     await robot.advance();
     await robot.advance();
-    // The chunk is of tick 0: at ticks 4 and 5 its rows 4 and 5 are due.
-    expect(pan()).toEqual([0, 0, 0, 0, 0.04, 0.05]);
+    // It came on tick 3, until which the arm stood: at ticks 4 and 5 its rows 1 and 2 are due.
+    expect(pan()).toEqual([0, 0, 0, 0, 0.01, 0.02]);
+    await robot.advance();
+    await answer();
+    await robot.advance();
+    // This one is of tick 3, and the arm has moved since: at tick 7 its row 4 is due.
+    expect(policy.seen[1].time).toBeCloseTo(3 * DT, 9);
+    expect(pan().slice(6)).toEqual([0.03, 0.04]);
     for (let n = 0; n < 20; n++) {
       await answer();
       await robot.advance();
@@ -406,18 +412,21 @@ describe('runEpisode on a clock that does not wait', () => {
   it('asks for each seam of a receding horizon once, in time for the latency it has seen', async () => {
     const { robot, policy, run, answer } = slow({ name: 'receding', steps: 6 });
     const asked = () => policy.seen.map((observation) => Math.round(observation.time / DT));
-    const episode = run({ timeLimitS: 0.5 });
+    const episode = run({ timeLimitS: 1 });
     await settled();
     for (let n = 0; n < 3; n++) await robot.advance();
     await answer();
-    // It took 3 ticks: what is seen at tick 3 is there by tick 6.
-    expect(asked()).toEqual([0, 3]);
+    // Its rows 0 … 5 are for ticks 3 … 8; it took 3 ticks, so what is seen at tick 6 is there by tick 9.
+    for (let n = 0; n < 2; n++) await robot.advance();
+    expect(asked()).toEqual([0]);
+    await robot.advance();
+    expect(asked()).toEqual([0, 6]);
     for (let n = 0; n < 2; n++) await robot.advance();
     await answer();
-    // The next seam is at tick 9.
-    expect(asked()).toEqual([0, 3]);
+    // The next seam is at tick 12, and not all inferences took less than 3 ticks.
+    expect(asked()).toEqual([0, 6]);
     await robot.advance();
-    expect(asked()).toEqual([0, 3, 6]);
+    expect(asked()).toEqual([0, 6, 9]);
     for (let n = 0; n < 20; n++) {
       await answer();
       await robot.advance();
@@ -477,9 +486,7 @@ describe('runEpisode on a robot whose controllers follow trajectories', () => {
         wantsInference: () => true,
         foresees: (time) => strategy.foresees(time),
         actionAt: (time, out) => strategy.actionAt(time, out),
-        add: (chunk) => {
-          if (chunk.time < (lost - 0.5) * DT) strategy.add(chunk, chunk.time);
-        },
+        add: (chunk, now) => chunk.time < (lost - 0.5) * DT && strategy.add(chunk, now),
       };
       await run({ strategy: deaf, timeLimitS: 2 });
       const commands = robot.commands.map(({ positions }) => positions);

@@ -12,7 +12,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
-import { type ActionChunk, isSpent } from './act/chunk.js';
+import type { ActionChunk } from './act/chunk.js';
 import type { EmergencyStop } from './act/safety.js';
 import type { Strategy } from './act/strategy.js';
 import type { EpisodeRecord, StopReason } from './episode/episode.js';
@@ -309,9 +309,9 @@ class Episode {
   #take(arrival: Arrival, now: number): void {
     const { strategy, speedScale } = this.#options;
     const chunk = played(arrival.inference.chunk, speedScale?.() ?? 1);
-    strategy.add(chunk, now);
+    const ahead = strategy.add(chunk, now);
     this.#arrival = arrival;
-    if (isSpent(chunk, now)) this.#tally.spentChunks++;
+    if (!ahead) this.#tally.spentChunks++;
     else this.#unused = arrival;
   }
 

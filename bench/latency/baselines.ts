@@ -45,9 +45,10 @@ export class SyncChunks implements Strategy {
     return !this.#chunk || this.#executed >= this.#rows;
   }
 
-  add(chunk: ActionChunk): void {
+  add(chunk: ActionChunk): boolean {
     this.#chunk = { ...chunk, actions: chunk.actions.slice() };
     this.#executed = 0;
+    return true;
   }
 
   foresees(): boolean {
@@ -127,7 +128,7 @@ export class LeRobotAsync implements Strategy {
     return true;
   }
 
-  add({ time, actions }: ActionChunk): void {
+  add({ time, actions }: ActionChunk): boolean {
     const { length, width } = this.#shape;
     const from = this.#timesteps.get(time) as number;
     const queued = new Map(this.#queue);
@@ -145,6 +146,7 @@ export class LeRobotAsync implements Strategy {
     }
     this.#mustGo = true;
     this.#busy = false;
+    return this.#queue.size > 0;
   }
 
   foresees(): boolean {
@@ -206,11 +208,12 @@ export class SyncEnsemble implements Strategy {
     return this.#executed || time >= this.#arrival - SLACK_S;
   }
 
-  add(chunk: ActionChunk, now: number): void {
+  add(chunk: ActionChunk, now: number): boolean {
     this.#step++;
     this.#history.add({ ...chunk, time: this.#step, dt: 1 }, now);
     this.#arrival = now;
     this.#executed = false;
+    return true;
   }
 
   foresees(): boolean {

@@ -109,11 +109,10 @@ describe('Blend', () => {
       fc.property(arrivals, fade, (sequence, T) => {
         const strategy = blend(T);
         let followed: Arrival | undefined;
-        for (const arrival of sequence) {
-          strategy.add(arrival.chunk, arrival.now);
-          if (arrival.now <= arrival.chunk.time + (K - 1) * DT) followed = arrival;
-        }
-        for (let k = 0; followed && k < K; k++) {
+        for (const arrival of sequence) if (strategy.add(arrival.chunk, arrival.now)) followed = arrival;
+        // A chunk that waited for an arm that stood has other times: those are told of in late.test.ts.
+        if (!followed || !strategy.foresees(followed.chunk.time)) return;
+        for (let k = 0; k < K; k++) {
           const time = followed.chunk.time + k * DT;
           if (time < followed.now + T) continue;
           expect(action(strategy, time)).toEqual([...followed.chunk.actions.subarray(k * A, (k + 1) * A)]);
@@ -146,10 +145,11 @@ describe('Blend', () => {
 
   it('takes no notice of a chunk that comes too late, nor of one older than the one it follows', () => {
     const strategy = blend(0.3);
+    strategy.add(chunkOf(0.9, 0), 0.9);
     strategy.add(chunkOf(1, 1), 1.1);
     const before = action(strategy, 1.3);
-    strategy.add(chunkOf(0.9, 2), 1.2);
-    strategy.add({ ...chunkOf(1.01, 2), dt: 0.001 }, 1.2);
+    expect(strategy.add(chunkOf(0.95, 2), 1.2)).toBe(true);
+    expect(strategy.add({ ...chunkOf(1.01, 2), dt: 0.001 }, 1.2)).toBe(false);
     expect(action(strategy, 1.3)).toEqual(before);
   });
 

@@ -11,11 +11,11 @@
  * that arrives during a fade starts another from what is committed to by then.
  */
 import type { StrategySpec } from '../contract/strategy.js';
-import { type ActionChunk, isSpent } from './chunk.js';
+import type { ActionChunk } from './chunk.js';
 import type { Late } from './late.js';
-import type { Strategy } from './strategy.js';
 
-export class Blend implements Strategy {
+/** A `Strategy`. */
+export class Blend {
   /** Of the one chunk that is followed. */
   readonly #late: Late;
   /** Where the arm stands before the first chunk. */
@@ -42,7 +42,7 @@ export class Blend implements Strategy {
   }
 
   reset(pose: Float32Array): void {
-    this.#late.history.clear();
+    this.#late.clear();
     this.#start.set(pose);
   }
 
@@ -50,18 +50,21 @@ export class Blend implements Strategy {
     return true;
   }
 
-  /** A chunk that says nothing of what lies ahead, or is older than the one followed, changes nothing. */
-  add(chunk: ActionChunk, now: number): void {
-    if (isSpent(chunk, now) || chunk.time < this.#late.history.newest) return;
-    const seam = Math.max(now, chunk.time);
+  /** A chunk that is older than the newest changes nothing, as one that comes too late. */
+  add(chunk: ActionChunk, now: number): boolean {
+    const ahead = this.#late.retimed(chunk, now);
+    if (!ahead) return false;
+    if (ahead.time < this.#late.history.newest) return true;
+    const seam = Math.max(now, ahead.time);
     this.motionAt(seam, this.#position, this.#velocity);
-    this.#late.history.add(chunk, now);
+    this.#late.history.add(ahead, now);
     this.#late.motionAt(seam, this.#offset, this.#offsetRate);
     for (let j = 0; j < this.#offset.length; j++) {
       this.#offset[j] = this.#position[j] - this.#offset[j];
       this.#offsetRate[j] = this.#velocity[j] - this.#offsetRate[j];
     }
     this.#seam = seam;
+    return true;
   }
 
   foresees(time: number): boolean {

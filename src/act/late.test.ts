@@ -98,4 +98,27 @@ describe('Late', () => {
       }),
     );
   });
+
+  it('puts a chunk off by the time that the arm stood since its observation', () => {
+    const subject = late(undefined, 'linear', 0.1);
+    const chunk = (time: number) => ({ time, dt: DT, length: K, width: A, actions: new Float32Array(K * A) });
+    const arrive = (time: number, now: number) => {
+      const ahead = subject.retimed(chunk(time), now);
+      if (ahead) subject.history.add(ahead, now);
+      return ahead?.time;
+    };
+    // The first: the arm stood until it came.
+    expect(arrive(0, 0.5)).toBeCloseTo(0.5, 12);
+    // Seen while it still stood: it is as far as the first.
+    expect(arrive(0.48, 0.6)).toBeCloseTo(0.5, 12);
+    // Seen on the move: as it is.
+    expect(arrive(0.55, 0.7)).toBe(0.55);
+    // That one ends at 0.75, at 0.85 the arm stands; seen 0.05 before that, it has that much of its way behind it.
+    expect(arrive(0.8, 1.5)).toBeCloseTo(1.45, 12);
+    expect(arrive(1.5, 1.5)).toBe(1.5);
+    // On the move all the time, and longer than a chunk looks ahead.
+    expect(arrive(1.51, 1.75)).toBeUndefined();
+    subject.clear();
+    expect(arrive(1.8, 2)).toBe(2);
+  });
 });

@@ -51,9 +51,9 @@ export class LiveStrategy implements Strategy {
     return this.#now.wantsInference(time, latencyS);
   }
 
-  add(chunk: ActionChunk, now: number): void {
+  add(chunk: ActionChunk, now: number): boolean {
     this.#seen.add(chunk, now);
-    this.#now.add(chunk, now);
+    return this.#now.add(chunk, now);
   }
 
   foresees(time: number): boolean {

@@ -67,7 +67,7 @@ describe('strategies', () => {
   it('receding asks so early that the next chunk is there when its rows have been executed', () => {
     const strategy = createStrategy({ name: 'receding', steps: 3 }, SHAPE);
     expect(strategy.wantsInference(0, 0.1)).toBe(true);
-    strategy.add(chunkOf(0), 2 * DT);
+    strategy.add(chunkOf(0), 0);
     const asks = (latency: number) =>
       [0, 1, 2, 3].map((n) => strategy.wantsInference(n * DT, latency * DT)).indexOf(true);
     expect([0, 0.5, 1, 2, 3].map(asks)).toEqual([3, 3, 2, 1, 0]);
@@ -79,8 +79,17 @@ describe('strategies', () => {
     expect(strategy.wantsInference(2 * DT, 0)).toBe(true);
     expect(at(strategy, 3)).toBe(3);
     expect(at(strategy, 4)).toBeUndefined();
+    // Of tick 2, when the arm still moved; it has stood since tick 3.
     strategy.add(chunkOf(2), 4 * DT);
-    expect(at(strategy, 4)).toBe(22);
+    expect(at(strategy, 4)).toBe(21);
+  });
+
+  it.each(SPECS)('$name says of a chunk that nothing of it lies ahead, and goes on without', (spec) => {
+    const strategy = createStrategy(spec, SHAPE);
+    expect(strategy.add({ ...chunkOf(0), dt: 2 * DT }, 0)).toBe(true);
+    const before = at(strategy, 6);
+    expect(strategy.add(chunkOf(1), 4.5 * DT)).toBe(false);
+    expect(at(strategy, 6)).toBe(before);
   });
 
   it('latest survives lost chunks until its horizon ends', () => {

@@ -25,8 +25,9 @@ export interface Strategy {
   /**
    * Takes in a chunk, copying its actions; chunks may arrive late and out of order.
    * @param now when it arrived, s on the robot's clock: instants before it are past and done
+   * @returns false when nothing of it lies ahead: the policy took longer than it looks ahead
    */
-  add(chunk: ActionChunk, now: number): void;
+  add(chunk: ActionChunk, now: number): boolean;
   /** Whether a chunk has a row for `time` (s), or one on either side of it. */
   foresees(time: number): boolean;
   /**
@@ -93,15 +94,17 @@ class ByTime implements Strategy {
   }
 
   reset(_pose: Float32Array): void {
-    this.history.clear();
+    this.#late.clear();
   }
 
   wantsInference(_time: number, _latencyS: number): boolean {
     return true;
   }
 
-  add(chunk: ActionChunk, now: number): void {
-    this.history.add(chunk, now);
+  add(chunk: ActionChunk, now: number): boolean {
+    const ahead = this.#late.retimed(chunk, now);
+    if (ahead) this.history.add(ahead, now);
+    return ahead !== undefined;
   }
 
   foresees(time: number): boolean {

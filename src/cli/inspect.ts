@@ -90,7 +90,7 @@ function ownText(strategy: StrategySpec): string {
     case 'latest':
       return 'latest';
     case 'blend':
-      return `blend, faded in within ${strategy.fade_s} s`;
+      return `blend, ${strategy.m === undefined ? 'the newest chunk' : `m = ${strategy.m}`}, faded in within ${strategy.fade_s} s`;
   }
 }
 

@@ -32,7 +32,7 @@ export function addStrategyOptions(command: Command): Command {
     )
     .option(
       '--m <x>',
-      `ensemble: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most (default: the bundle's, or 0.01)`,
+      `ensemble, blend: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most (default: the bundle's, or 0.01)`,
       finiteNumber('--m'),
     )
     .option(
@@ -57,8 +57,8 @@ export function addStrategyOptions(command: Command): Command {
     );
 }
 
-/** Options that one strategy alone takes. */
-const OWN = { m: 'ensemble', steps: 'receding', fade: 'blend' } as const;
+/** Options that some strategies alone take. */
+const OWN = { m: ['ensemble', 'blend'], steps: ['receding'], fade: ['blend'] } as const;
 
 /** The strategy asked for, its parameters completed from the bundle; undefined leaves it to the bundle. */
 export async function chosenStrategy(
@@ -71,8 +71,9 @@ export async function chosenStrategy(
   const bundle = await loadBundle(policy);
   const name = strategy ?? bundle.strategy.name;
   for (const option of ['m', 'steps', 'fade'] as const) {
-    if (options[option] !== undefined && name !== OWN[option])
-      throw new UserError(`Option --${option} is for --strategy ${OWN[option]}, not for ${name}.`);
+    const takers: readonly StrategySpec['name'][] = OWN[option];
+    if (options[option] !== undefined && !takers.includes(name))
+      throw new UserError(`Option --${option} is for --strategy ${takers.join(' or ')}, not for ${name}.`);
   }
   return completeStrategy(name, bundle.strategy, bundle.action.chunk, given);
 }

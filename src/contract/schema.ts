@@ -31,5 +31,5 @@ export const strategy = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('ensemble'), m: z.number(), ...following }),
   z.strictObject({ name: z.literal('receding'), steps: count, ...following }),
   z.strictObject({ name: z.literal('latest'), ...following }),
-  z.strictObject({ name: z.literal('blend'), fade_s: positive, ...following }),
+  z.strictObject({ name: z.literal('blend'), fade_s: positive, m: z.number().exactOptional(), ...following }),
 ]);

@@ -29,7 +29,10 @@ export type StrategySpec = Common &
     | { readonly name: 'receding'; readonly steps: number }
     /** Query all the time; follow the newest chunk alone. */
     | { readonly name: 'latest' }
-    /** Query all the time; go over to the newest chunk within `fade_s`, without a step in position or velocity. */
+    /**
+     * Query all the time; go over to what the chunks say with every new one within `fade_s`, without a step in
+     * position or velocity. They are averaged as by `ensemble`; without m the newest alone counts.
+     */
     | { readonly name: 'blend'; readonly fade_s: number; readonly m?: number }
   );
 
@@ -44,7 +47,8 @@ export const DEFAULT_INTERPOLATION: Interpolation = 'cubic';
 export const DEFAULT_LATE_EXTRAPOLATE_S = 0.1;
 /** ACT's weight exp(−m·i); its authors' default. */
 const DEFAULT_M = 0.01;
-export const DEFAULT_FADE_S = 0.3;
+/** Of those tried on pick_lift at 200 ± 100 ms: `npm run bench:latency`, seeds 200000 and on. */
+export const DEFAULT_FADE_S = 0.15;
 
 /** Parameters as somebody gave them, whichever strategy they belong to. */
 export interface StrategyParameters {
@@ -83,11 +87,14 @@ export function completeStrategy(
       };
     case 'latest':
       return { name, ...common };
-    case 'blend':
+    case 'blend': {
+      const m = given.m ?? (own.name === name ? own.m : DEFAULT_M);
       return {
         name,
         fade_s: given.fadeS ?? (own.name === name ? own.fade_s : DEFAULT_FADE_S),
+        ...(m !== undefined && { m }),
         ...common,
       };
+    }
   }
 }

@@ -67,7 +67,7 @@ const SPECS = {
     default: 0.01,
     range: [-10, 10],
     description:
-      "ensemble: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most. The bundle's, if not set. From the next tick on.",
+      "ensemble and blend: weight exp(-m·i), i = 0 the oldest; below 0 the newest counts most. The bundle's, if not set. From the next tick on.",
   },
   receding_steps: {
     type: 'integer',
@@ -216,7 +216,8 @@ export class Parameters {
   adopt(spec: StrategySpec): void {
     const values = {
       strategy: spec.name,
-      ...(spec.name === 'ensemble' && { ensemble_m: spec.m }),
+      ...((spec.name === 'ensemble' || spec.name === 'blend') &&
+        spec.m !== undefined && { ensemble_m: spec.m }),
       ...(spec.name === 'receding' && { receding_steps: spec.steps }),
       ...(spec.name === 'blend' && { blend_fade: spec.fade_s }),
       ...(spec.interpolation !== undefined && { interpolation: spec.interpolation }),

@@ -174,7 +174,7 @@ describe.skipIf('missing' in ros)('the demo', { timeout: TIMEOUT_MS }, () => {
       for (const name of ['strategy', 'ensemble_m', 'speed_scale', 'record_dir', 'use_sim_time'])
         expect(parameters).toMatch(new RegExp(`^ *${name}$`, 'm'));
       expect(await ros2('param', 'describe', NODE, 'strategy')).toContain(
-        'One of bundle, ensemble, receding, latest.',
+        'One of bundle, ensemble, receding, latest, blend.',
       );
       expect(await ros2('param', 'get', NODE, 'strategy')).toContain('ensemble');
 

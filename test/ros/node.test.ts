@@ -94,7 +94,7 @@ describe.skipIf('missing' in ros)('the policy node', () => {
     it('describes its parameters and refuses what cannot be', async () => {
       const described = await ros2('param', 'describe', '/saccade', 'ensemble_m', 'strategy');
       expect(described).toMatch(/Min value: -10.0\n\s*Max value: 10.0/);
-      expect(described).toContain('One of bundle, ensemble, receding, latest.');
+      expect(described).toContain('One of bundle, ensemble, receding, latest, blend.');
       const set = (name: string, value: string) =>
         finished(start('ros2', ['param', 'set', '/saccade', name, value], { env }));
       const [live, range, fixed] = [

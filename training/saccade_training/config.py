@@ -268,7 +268,7 @@ def load_config(path: Path) -> Config:
 
 
 def from_dict(raw: dict[str, Any]) -> Config:
-    return _build(Config, raw, "")
+    return build(Config, raw, "")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -284,7 +284,8 @@ def to_dict(config: Any) -> dict[str, Any]:
     return plain(dataclasses.asdict(config))
 
 
-def _build(kind: Any, raw: Any, where: str) -> Any:
+def build(kind: Any, raw: Any, where: str) -> Any:
+    """A dataclass from plain data. Raises ConfigError naming `where` + key for what it cannot take."""
     if not isinstance(raw, dict):
         raise ConfigError(f"{where.rstrip('.') or 'the file'} must be a mapping of keys to values")
     hints = typing.get_type_hints(kind)
@@ -301,7 +302,7 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
-        return _build(hint, value, f"{where}.")
+        return build(hint, value, f"{where}.")
     if origin is Literal:
         if value is False and "off" in args:  # YAML reads off as false
             value = "off"

@@ -11,6 +11,7 @@ import json
 import platform
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +84,29 @@ def example_inputs(graph: Graph, seed: int, kind: str = "moved") -> tuple[Tensor
 
 
 def export_graph(graph: Graph, path: Path) -> None:
-    """Writes the ONNX graph, batch fixed to 1, constants folded."""
+    write_onnx(graph, example_inputs(graph, 0), graph.inputs, graph.outputs, path)
+
+
+def check_parity(graph: Graph, path: Path) -> dict[str, float]:
+    """The largest |ONNX − PyTorch| of each output over several inputs. Raises when one exceeds TOLERANCE."""
+    kinds = ("moved", "same", "noise")
+    examples = (example_inputs(graph, seed, kind) for seed in range(3) for kind in kinds)
+    return compare(graph, examples, graph.inputs, graph.outputs, path)
+
+
+def write_onnx(
+    module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str], path: Path
+) -> None:
+    """Writes a module as an ONNX graph, shapes fixed to the example's, constants folded."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                graph,
-                example_inputs(graph, 0),
+                module,
+                example,
                 str(path),
-                input_names=graph.inputs,
-                output_names=graph.outputs,
+                input_names=inputs,
+                output_names=outputs,
                 opset_version=OPSET,
                 do_constant_folding=True,
                 dynamo=False,
@@ -104,26 +118,31 @@ def export_graph(graph: Graph, path: Path) -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
-def check_parity(graph: Graph, path: Path) -> dict[str, float]:
-    """The largest |ONNX − PyTorch| of each output over several inputs. Raises when one exceeds TOLERANCE."""
+def compare(
+    module: nn.Module,
+    examples: Iterable[tuple[Tensor, ...]],
+    inputs: list[str],
+    outputs: list[str],
+    path: Path,
+    tolerance: float = TOLERANCE,
+) -> dict[str, float]:
+    """The largest |ONNX − module| of each output. Raises ConfigError when one exceeds the tolerance."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    worst = dict.fromkeys(graph.outputs, 0.0)
-    for seed in range(3):
-        for kind in ("moved", "same", "noise"):
-            inputs = example_inputs(graph, seed, kind)
-            with torch.no_grad():
-                expected = graph(*inputs)
-            feed = {n: x.numpy() for n, x in zip(graph.inputs, inputs, strict=True)}
-            found = session.run(graph.outputs, feed)
-            for name, a, b in zip(graph.outputs, expected, found, strict=True):
-                difference = float(np.abs(a.numpy() - b).max())
-                # not a number differs from everything
-                worst[name] = max(worst[name], difference if np.isfinite(difference) else float("inf"))
-    wrong = {k: v for k, v in worst.items() if v > TOLERANCE}
+    worst = dict.fromkeys(outputs, 0.0)
+    for example in examples:
+        with torch.no_grad():
+            expected = module(*example)
+        feed = {n: x.numpy() for n, x in zip(inputs, example, strict=True)}
+        found = session.run(outputs, feed)
+        for name, a, b in zip(outputs, expected, found, strict=True):
+            difference = float(np.abs(a.numpy() - b).max())
+            # not a number differs from everything
+            worst[name] = max(worst[name], difference if np.isfinite(difference) else float("inf"))
+    wrong = {k: v for k, v in worst.items() if v > tolerance}
     if wrong:
-        raise ConfigError(f"{path} differs from PyTorch by more than {TOLERANCE}: {wrong}; not exported")
+        raise ConfigError(f"{path} differs from PyTorch by more than {tolerance:g}: {wrong}; not exported")
     return worst
 
 
@@ -191,37 +210,60 @@ def manifest(
                 "validation_l1": state["validation_l1"],
                 "options": config["train"],
             },
-            "versions": {
-                "saccade_training": __version__,
-                "python": platform.python_version(),
-                "torch": str(torch.__version__),
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-                "opset": OPSET,
-            },
+            "versions": versions(),
             "parity": {k: float(f"{v:.2e}") for k, v in parity.items()},
         },
     }
 
 
-def export(run: Run, out: Path, name: str | None = None) -> dict[str, Any]:
-    """Writes policy.onnx and policy.yaml into `out`; nothing there changes unless the graph checks out."""
-    state = run.load()
-    config, policy = restore(state)
+def versions() -> dict[str, Any]:
+    """What a graph was made with, for its provenance."""
+    return {
+        "saccade_training": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "opset": OPSET,
+    }
+
+
+def write_bundle(
+    out: Path, write: Callable[[Path], dict[str, float]], describe: Callable[[str, dict[str, float]], Any]
+) -> dict[str, Any]:
+    """Makes `out` a bundle; nothing there changes unless the graph checks out.
+
+    write: writes the graph into a file and gives its parity; describe: its SHA-256 and parity → the manifest.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    graph = Graph(policy).eval()
     temporary = out / ".policy.onnx"
     try:
-        export_graph(graph, temporary)
-        parity = check_parity(graph, temporary)
+        parity = write(temporary)
         sha256 = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        written = manifest(state, policy, graph, sha256, parity, name or config.name)
+        written = describe(sha256, parity)
         text = to_yaml(written)
         temporary.replace(out / "policy.onnx")
         write_manifest(out, text)
     finally:
         temporary.unlink(missing_ok=True)
     return written
+
+
+def export(run: Run, out: Path, name: str | None = None) -> dict[str, Any]:
+    """Writes policy.onnx and policy.yaml into `out`; nothing there changes unless the graph checks out."""
+    state = run.load()
+    config, policy = restore(state)
+    graph = Graph(policy).eval()
+
+    def write(path: Path) -> dict[str, float]:
+        export_graph(graph, path)
+        return check_parity(graph, path)
+
+    return write_bundle(
+        out,
+        write,
+        lambda sha256, parity: manifest(state, policy, graph, sha256, parity, name or config.name),
+    )
 
 
 def to_yaml(written: dict[str, Any]) -> str:
