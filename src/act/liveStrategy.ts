@@ -18,7 +18,6 @@ export class LiveStrategy implements Strategy {
     this.#seen = new ChunkHistory(shape, {
       capacity: shape.length + 1,
       m: 0,
-      taperS: 0,
       interpolation: 'linear',
     });
     this.#start = new Float32Array(shape.width);

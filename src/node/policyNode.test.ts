@@ -401,7 +401,7 @@ describe('PolicyNode, parameters', () => {
     expect(graph.set({ strategy: 'receding', receding_steps: 3 })).toBeUndefined();
     expect(session().strategy.spec).toEqual({ name: 'receding', steps: 3 });
     expect(graph.set({ strategy: 'blend', blend_fade: 0.2, interpolation: 'linear' })).toBeUndefined();
-    expect(session().strategy.spec).toEqual({ name: 'blend', fade_s: 0.2, interpolation: 'linear' });
+    expect(session().strategy.spec).toEqual({ name: 'blend', fade_s: 0.2, m: 0.5, interpolation: 'linear' });
     expect(graph.set({ strategy: 'latest', interpolation: 'cubic', late_extrapolate: 0 })).toBeUndefined();
     const told = { interpolation: 'cubic', late_extrapolate_s: 0 };
     expect(session().strategy.spec).toEqual({ name: 'latest', ...told });
