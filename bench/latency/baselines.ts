@@ -190,7 +190,7 @@ export class SyncEnsemble implements Strategy {
     this.#history = new ChunkHistory(shape, {
       capacity: shape.length + 1,
       m,
-
+      taperS: 0,
       interpolation: 'linear',
     });
     this.#action = new Float64Array(shape.width);

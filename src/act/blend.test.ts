@@ -43,7 +43,7 @@ const arrivals = fc
   });
 
 function blend(fade_s: number, interpolation: Interpolation = 'cubic', extrapolateS = 0.1): Blend {
-  const history = new ChunkHistory(SHAPE, { capacity: 1, m: 0, interpolation });
+  const history = new ChunkHistory(SHAPE, { capacity: 1, m: 0, taperS: 0, interpolation });
   return new Blend({ name: 'blend', fade_s }, new Late(history, extrapolateS));
 }
 

@@ -78,7 +78,7 @@ function remembering(
   m: number,
   interpolation: Interpolation = 'cubic',
 ): ChunkHistory {
-  return new ChunkHistory(shape, { capacity, m, interpolation });
+  return new ChunkHistory(shape, { capacity, m, taperS: 0, interpolation });
 }
 
 describe('temporal ensembling', () => {
@@ -251,7 +251,7 @@ describe('temporal ensembling', () => {
         const h = 1e-6;
         history.positionAt(time - h, before);
         history.positionAt(time + h, after);
-        history.newestMotionAt(time, new Float64Array(1), velocity);
+        history.motionAt(time, new Float64Array(1), velocity);
         expect(Math.abs((after[0] - before[0]) / (2 * h) - velocity[0])).toBeLessThan(1e-3);
       }),
     );
@@ -263,8 +263,8 @@ describe('temporal ensembling', () => {
         const history = remembering({ length: 6, width: 1 }, 1, 0);
         history.add(chunk(0, values.map((v) => [v])), 0); // biome-ignore format: rows
         const [at, before] = [new Float64Array(1), new Float64Array(1)];
-        history.newestMotionAt(0.05 * k, new Float64Array(1), at);
-        history.newestMotionAt(0.05 * k - 1.1e-6, new Float64Array(1), before);
+        history.motionAt(0.05 * k, new Float64Array(1), at);
+        history.motionAt(0.05 * k - 1.1e-6, new Float64Array(1), before);
         // 1.1 µs earlier, at an acceleration of no more than a few of these values in a row's time, twice.
         expect(Math.abs(at[0] - before[0])).toBeLessThan(0.1);
       }),

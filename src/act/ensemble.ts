@@ -34,6 +34,8 @@ export interface HistoryOptions {
   readonly capacity: number;
   /** Weight decay: a prediction with i older ones beside it weighs exp(−m·i). */
   readonly m: number;
+  /** Before its end a chunk's weight fades out over this long (s), so that nothing jumps when it ends; 0: it does not. */
+  readonly taperS: number;
   readonly interpolation: Interpolation;
 }
 
@@ -43,7 +45,11 @@ export class ChunkHistory {
   readonly #slots: Slot[];
   readonly #weights: Float64Array;
   readonly #newestFirst: boolean;
+  readonly #taperS: number;
   readonly #cubic: boolean;
+  /** Of one chunk. */
+  readonly #position: Float64Array;
+  readonly #velocity: Float64Array;
   #count = 0;
   /** The slot whose last row is the latest. */
   #last = 0;
@@ -51,8 +57,9 @@ export class ChunkHistory {
 
   constructor(
     readonly shape: ChunkShape,
-    { capacity, m, interpolation }: HistoryOptions,
+    { capacity, m, taperS, interpolation }: HistoryOptions,
   ) {
+    this.#taperS = taperS;
     const size = shape.length * shape.width;
     this.#slots = Array.from({ length: capacity }, () => ({
       time: 0,
@@ -65,6 +72,8 @@ export class ChunkHistory {
     this.#newestFirst = m < 0;
     this.#weights = Float64Array.from({ length: capacity }, (_, i) => Math.exp(-Math.abs(m) * i));
     this.#cubic = interpolation === 'cubic';
+    this.#position = new Float64Array(shape.width);
+    this.#velocity = new Float64Array(shape.width);
   }
 
   get empty(): boolean {
@@ -178,7 +187,7 @@ export class ChunkHistory {
       const row = rowAt(slot.time, slot.dt, time);
       if (row < 0 || row > length - 1) continue;
       if (present === 0) out.fill(0);
-      const weight = this.#weights[present++];
+      const weight = this.#weights[present++] * this.#taper(s, time);
       total += weight;
       const below = Math.floor(row);
       const fraction = row - below;
@@ -206,29 +215,68 @@ export class ChunkHistory {
         }
       }
     }
-    if (present === 0) return false;
+    if (total === 0) return false;
     for (let j = 0; j < width; j++) out[j] /= total;
     return true;
   }
 
   /**
-   * Writes where the newest chunk is at `time` (s), and its velocity (units/s); false, leaving both alone,
-   * when it says nothing of that. Where straight pieces meet, the velocity is that of the one that begins.
+   * As `positionAt`, with its velocity (units/s), the derivative of the weighted mean P = Σw·p / Σw:
+   *
+   *     P' = (Σw·p' + Σw'·(p − P)) / Σw.
+   *
+   * Where straight pieces meet it is that of the one that begins.
    */
-  newestMotionAt(time: number, position: Float64Array, velocity: Float64Array): boolean {
-    const row = this.newestIndexAt(time);
-    if (row < 0 || row > this.shape.length - 1) return false;
-    this.#motion(this.#slots[this.#count - 1], row, position, velocity);
+  motionAt(time: number, position: Float64Array, velocity: Float64Array): boolean {
+    if (!this.positionAt(time, position)) return false;
+    let present = 0;
+    let total = 0;
+    let change = 0;
+    velocity.fill(0);
+    for (let i = 0; i < this.#count; i++) {
+      const s = this.#newestFirst ? this.#count - 1 - i : i;
+      const slot = this.#slots[s];
+      const row = rowAt(slot.time, slot.dt, time);
+      if (row < 0 || row > this.shape.length - 1) continue;
+      const base = this.#weights[present++];
+      const weight = base * this.#taper(s, time);
+      const rate = base * this.#taperRate(s, time);
+      total += weight;
+      change += rate;
+      this.#piece(slot, row, this.#position, this.#velocity);
+      for (let j = 0; j < velocity.length; j++)
+        velocity[j] += weight * this.#velocity[j] + rate * this.#position[j];
+    }
+    for (let j = 0; j < velocity.length; j++) velocity[j] = (velocity[j] - change * position[j]) / total;
     return true;
   }
 
   /** Writes position and velocity (units/s) at `end`; there must be a chunk. */
   endMotion(position: Float64Array, velocity: Float64Array): void {
-    this.#motion(this.#slots[this.#last], this.shape.length - 1, position, velocity);
+    this.#piece(this.#slots[this.#last], this.shape.length - 1, position, velocity);
+  }
+
+  /** What is left of the weight of a chunk that another outlasts: 1, and 0 at its end. */
+  #taper(s: number, time: number): number {
+    const left = this.#left(s, time);
+    return left < 1 ? left * left * (3 - 2 * left) : 1;
+  }
+
+  /** Its derivative, 1/s. */
+  #taperRate(s: number, time: number): number {
+    const left = this.#left(s, time);
+    return left < 1 ? (6 * left * (left - 1)) / this.#taperS : 0;
+  }
+
+  /** How much of its taper a chunk has before it; the one that lasts longest has none. */
+  #left(s: number, time: number): number {
+    if (this.#taperS === 0 || s === this.#last) return 1;
+    const { time: start, dt } = this.#slots[s];
+    return Math.max(0, start + (this.shape.length - 1) * dt - time) / this.#taperS;
   }
 
   /** Position and velocity (units/s) of one chunk at a row of it, whole or not. */
-  #motion({ dt, actions, slopes }: Slot, row: number, position: Float64Array, velocity: Float64Array): void {
+  #piece({ dt, actions, slopes }: Slot, row: number, position: Float64Array, velocity: Float64Array): void {
     const { length, width } = this.shape;
     // The last row ends the piece before it; a single row does not move.
     const below = Math.max(0, Math.min(Math.floor(row), length - 2));

@@ -15,7 +15,7 @@ const way = fc.constantFrom<Interpolation>('cubic', 'linear');
 const seconds = fc.double({ min: 0.02, max: 0.5, noNaN: true });
 
 function late(rows: Float32Array | undefined, interpolation: Interpolation, extrapolateS: number): Late {
-  const history = new ChunkHistory({ length: K, width: A }, { capacity: 1, m: 0, interpolation });
+  const history = new ChunkHistory({ length: K, width: A }, { capacity: 1, m: 0, taperS: 0, interpolation });
   if (rows) history.add({ time: 0, dt: DT, length: K, width: A, actions: rows }, 0);
   return new Late(history, extrapolateS);
 }

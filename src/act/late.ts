@@ -66,12 +66,9 @@ export class Late {
     return true;
   }
 
-  /**
-   * Position and velocity (units/s) at a `time` up to `end`, for a history of one chunk; false, leaving both
-   * alone, before any prediction.
-   */
+  /** Position and velocity (units/s) at a `time` up to `end`; false, leaving both alone, before any prediction. */
   motionAt(time: number, position: Float64Array, velocity: Float64Array): boolean {
-    if (this.history.newestMotionAt(time, position, velocity)) return true;
+    if (this.history.motionAt(time, position, velocity)) return true;
     const since = time - this.history.end;
     if (!(since > 0)) return false;
     const share = Math.min(1, since / this.#extrapolateS);

@@ -18,6 +18,7 @@ export class LiveStrategy implements Strategy {
     this.#seen = new ChunkHistory(shape, {
       capacity: shape.length + 1,
       m: 0,
+      taperS: 0,
       interpolation: 'linear',
     });
     this.#start = new Float32Array(shape.width);

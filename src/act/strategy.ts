@@ -50,8 +50,8 @@ export function createStrategy(spec: StrategySpec, shape: ChunkShape): Strategy 
   const extrapolateS = spec.late_extrapolate_s ?? DEFAULT_LATE_EXTRAPOLATE_S;
   if (!(extrapolateS >= 0 && Number.isFinite(extrapolateS)))
     refuse('late_extrapolate_s', extrapolateS, 'a number of seconds of at least 0');
-  const follow = (capacity: number, m: number) =>
-    new Late(new ChunkHistory(shape, { capacity, m, interpolation }), extrapolateS);
+  const follow = (capacity: number, m: number, taperS = 0) =>
+    new Late(new ChunkHistory(shape, { capacity, m, taperS, interpolation }), extrapolateS);
   switch (spec.name) {
     case 'ensemble': {
       if (!Number.isFinite(spec.m)) refuse('m', spec.m, 'a finite number');
@@ -68,7 +68,10 @@ export function createStrategy(spec: StrategySpec, shape: ChunkShape): Strategy 
     case 'blend': {
       if (!(spec.fade_s > 0 && Number.isFinite(spec.fade_s)))
         refuse('fade_s', spec.fade_s, 'a number of seconds above 0');
-      return new Blend(spec, follow(1, 0));
+      return new Blend(
+        spec,
+        spec.m === undefined ? follow(1, 0) : follow(shape.length + 1, spec.m, spec.fade_s),
+      );
     }
   }
 }

@@ -33,7 +33,7 @@ export type StrategySpec = Common &
      * Query all the time; go over to what the chunks say with every new one within `fade_s`, without a step in
      * position or velocity. They are averaged as by `ensemble`; without m the newest alone counts.
      */
-    | { readonly name: 'blend'; readonly fade_s: number }
+    | { readonly name: 'blend'; readonly fade_s: number; readonly m?: number }
   );
 
 export const STRATEGY_NAMES = ['ensemble', 'receding', 'latest', 'blend'] as const;
