@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FAKE_CONTRACT, fakeBundle, settled } from '../test/support/fakeRobot.js';
 import { type Arrival, type Inferrer, LatestInference } from './latestInference.js';
 import type { Observation } from './observe/observation.js';
+import type { Frame } from './robots/robot.js';
 
 const observation = (time: number): Observation => ({
   time,
@@ -10,11 +11,20 @@ const observation = (time: number): Observation => ({
   first: false,
 });
 
+const image = (time: number): Frame => ({
+  camera: 'eye',
+  time,
+  width: 1,
+  height: 1,
+  data: new Uint8Array(3),
+});
+
 function setup(latency?: (inference: number) => number) {
   const clock = { now: 0 };
   const seen: number[] = [];
   const arrivals: { readonly of: number; readonly at: number }[] = [];
   const asked: number[] = [];
+  const foreseen: [camera: number, time: number][] = [];
   let wanted = true;
   const answers: (() => void)[] = [];
   const policy: Inferrer = {
@@ -25,6 +35,7 @@ function setup(latency?: (inference: number) => number) {
       const chunk = { time, dt: 0.05, length: 1, width: 1, actions: new Float32Array(1) };
       return { chunk, runMs: 1, resizeMs: 0, views: new Map() };
     },
+    foresee: (camera, { time }) => foreseen.push([camera, time]),
   };
   const inferences = new LatestInference({
     policy,
@@ -45,7 +56,7 @@ function setup(latency?: (inference: number) => number) {
     answers.shift()?.();
     await settled();
   };
-  return { clock, seen, arrivals, asked, inferences, want, answer };
+  return { clock, seen, arrivals, asked, foreseen, inferences, want, answer };
 }
 
 describe('LatestInference', () => {
@@ -62,6 +73,22 @@ describe('LatestInference', () => {
       expect(inferences.latencyS).toBeCloseTo(last[Math.ceil(0.9 * last.length) - 1] as number, 9);
     }
     expect(inferences.latencyS).toBeCloseTo(0.18, 9);
+  });
+
+  it('has a policy at rest foresee frames of times that are wanted, and none other', async () => {
+    const { inferences, foreseen, want, answer } = setup();
+    inferences.foresee(1, image(1));
+    want(false);
+    inferences.foresee(1, image(2));
+    want(true);
+    inferences.offer(observation(2));
+    inferences.foresee(0, image(3));
+    await answer();
+    inferences.foresee(0, image(4));
+    expect(foreseen).toEqual([
+      [1, 1],
+      [0, 4],
+    ]);
   });
 
   it('counts what an observation has waited as latency', async () => {

@@ -4,7 +4,7 @@ import type { Inference, InferOptions } from './infer/policy.js';
 import type { View } from './infer/protocol.js';
 import type { LatencyModel } from './latency.js';
 import type { Observation } from './observe/observation.js';
-import type { Clock } from './robots/robot.js';
+import type { Clock, Frame } from './robots/robot.js';
 
 export type { Inference, View };
 
@@ -12,6 +12,8 @@ export type { Inference, View };
 export interface Inferrer {
   readonly bundle: PolicyBundle;
   infer(observation: Observation, options?: InferOptions): Promise<Inference>;
+  /** Told of a frame that the next observation is likely to show; gets what can be done with it done. */
+  foresee?(camera: number, frame: Frame): void;
 }
 
 /** An inference, and the wall time from the observation handed over to the chunk received, ms. */
@@ -85,6 +87,13 @@ export class LatestInference {
     } else {
       this.#running = this.#run(observation);
     }
+  }
+
+  /** Has a policy at rest prepare for a frame, if an observation of its time is wanted. @param camera index in the bundle's order */
+  foresee(camera: number, frame: Frame): void {
+    const { policy, sink } = this.#options;
+    if (this.#running || !sink.wantsInference(frame.time, this.latencyS)) return;
+    policy.foresee?.(camera, frame);
   }
 
   /** Resolves when nothing is under way and nothing waits, but for the robot's time to go on. */

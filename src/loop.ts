@@ -133,6 +133,7 @@ class Episode {
       robot,
       bundle: policy.bundle,
       match,
+      onProspect: (camera, frame) => this.#inferences.foresee(camera, frame),
       onObservation: (observation) => this.#offer(observation),
     });
     this.#outcomes = robot.outcomes.subscribe({

@@ -7,17 +7,23 @@
 const TIMER_LATE_MS = 0.2;
 
 /**
- * Calls `wake` after at most `ms`, and so early that who asks again is not late.
+ * Calls `wake` after `ms`, and hardly later.
  * @returns calls it off
  */
 export function soon(ms: number, wake: () => void): () => void {
+  const due = performance.now() + ms;
+  let turn: NodeJS.Immediate | undefined;
+  const look = () => {
+    if (performance.now() >= due) wake();
+    else turn = setImmediate(look);
+  };
   const whole = Math.floor(ms - TIMER_LATE_MS);
-  if (whole >= 1) {
-    const timer = setTimeout(wake, whole);
-    return () => clearTimeout(timer);
-  }
-  const turn = setImmediate(wake);
-  return () => clearImmediate(turn);
+  const timer = whole >= 1 ? setTimeout(look, whole) : undefined;
+  if (!timer) turn = setImmediate(look);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(turn);
+  };
 }
 
 /** Resolves at `time`, s on the clock that `now` reads. */

@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import type { Frame } from '../robots/robot.js';
 import type { BundleCamera } from './bundle.js';
 import { FrameSender } from './frames.js';
-import type { CameraImages } from './protocol.js';
+import type { CameraImages, SentFrame } from './protocol.js';
 
 const eye = (previous?: string): BundleCamera => ({
   ...{ name: 'eye', role: 'wrist_detail', width: 2, height: 2 },
@@ -60,6 +60,50 @@ describe('FrameSender', () => {
         }
       }),
     );
+  });
+
+  it('shows the thread the right frames, and each is sent once, whatever was foreseen', () => {
+    const steps = fc.array(fc.tuple(fc.array(fc.nat(5), { maxLength: 3 }), fc.nat(5), fc.nat(5)), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(steps, (runs) => {
+        const sender = new FrameSender([eye('before')]);
+        const images: (number | undefined)[] = [];
+        const take = ({ image, pixels }: SentFrame) => {
+          images[image] = new Uint8Array(pixels)[0];
+          sender.recycle([pixels]);
+        };
+        const frames = Array.from({ length: 6 }, (_, value) => frame(value));
+        for (const [foreseen, current, previous] of runs) {
+          for (const value of foreseen) {
+            const had = images.includes(value);
+            const sent = sender.foresee(0, frames[value] as Frame);
+            expect(sent === undefined).toBe(had);
+            if (sent) take(sent);
+          }
+          const had = [...images];
+          const pair = { current: frames[current] as Frame, previous: frames[previous] as Frame };
+          const [told] = sender.send([pair]) as [CameraImages];
+          told.frames.forEach(take);
+          expect([images[told.current], images[told.previous]]).toEqual([current, previous]);
+          if (had.includes(current) && had.includes(previous)) expect(told.frames).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  it('has nothing left to send of a camera whose frame was foreseen, and sends none that cannot be', () => {
+    const sender = new FrameSender([eye('before')]);
+    const take = thread(sender);
+    const [first, second] = [frame(1), frame(2)];
+    take(sender.send([{ current: first, previous: first }]));
+    expect(sender.foresee(0, { ...frame(3), width: 3 })).toBeUndefined();
+    expect(sender.foresee(0, second)?.image).toBe(1);
+    expect(sender.foresee(0, second)).toBeUndefined();
+    expect(sender.send([{ current: second, previous: first }])).toEqual([
+      { current: 1, previous: 0, frames: [] },
+    ]);
   });
 
   it('sends nothing of the frame before to a policy that does not look at it', () => {

@@ -14,12 +14,15 @@ export class FrameSender {
   readonly #cameras: readonly BundleCamera[];
   /** By camera: the frames that the thread has images of. */
   readonly #held: readonly (Frame | undefined)[][];
+  /** By camera: which of them was the last `current`. */
+  readonly #current: number[];
   /** Buffers at rest, by their length: pages that are touched for the first time cost more than the copy. */
   readonly #pool = new Map<number, ArrayBuffer[]>();
 
   constructor(cameras: readonly BundleCamera[]) {
     this.#cameras = cameras;
     this.#held = cameras.map(() => [undefined, undefined]);
+    this.#current = cameras.map(() => 0);
   }
 
   /**
@@ -35,12 +38,23 @@ export class FrameSender {
       const { current, previous } = pairs[c] as CameraPair;
       const frames: SentFrame[] = [];
       const before = inputs.previous === undefined ? current : previous;
-      return {
-        current: this.#place(c, current, before, frames),
-        previous: this.#place(c, before, current, frames),
-        frames,
-      };
+      const shown = this.#place(c, current, before, frames);
+      this.#current[c] = shown;
+      return { current: shown, previous: this.#place(c, before, current, frames), frames };
     });
+  }
+
+  /**
+   * What the thread must be told to have an image of `frame` before a run shows it: in place of what was `previous`,
+   * for it takes the turn of what was `current`.
+   * @returns undefined where it has one already, or the frame cannot be sent, which `send` will refuse
+   */
+  foresee(camera: number, frame: Frame): SentFrame | undefined {
+    const held = this.#held[camera] as (Frame | undefined)[];
+    if (held.includes(frame) || sizeMismatch(frame)) return undefined;
+    const image = 1 - (this.#current[camera] as number);
+    held[image] = frame;
+    return { image, ...this.#copy(frame) };
   }
 
   /** Takes buffers back that the thread is done with. */
@@ -78,9 +92,12 @@ export class FrameSender {
 }
 
 function checkSize(frame: Frame): void {
+  if (!sizeMismatch(frame)) return;
   const { camera, width, height } = frame;
-  if (frame.raw || frame.data.length === width * height * 3) return;
   throw new UserError(
     `camera ${camera} gave an image of ${frame.data.length} bytes where ${width}×${height} rgb8 has ${width * height * 3}: check its size and encoding`,
   );
 }
+
+const sizeMismatch = (frame: Frame): boolean =>
+  !frame.raw && frame.data.length !== frame.width * frame.height * 3;

@@ -215,6 +215,28 @@ describe('Policy', () => {
     for (const [i, answer] of answers.entries()) expect(answer).toBeCloseTo(expected[i] as number, 3);
   });
 
+  it('answers the same of frames it has foreseen, rightly or wrongly', async () => {
+    const policy = await open({ stateGain: 0, imageGain: 1, motionGain: 100 });
+    const observations = [51, 102, 255, 0, 204].map((grey, i, greys) => {
+      const before = greys[Math.max(0, i - 1)] as number;
+      return observe(
+        i,
+        TEST_CAMERAS.map(() => [grey, before] as const),
+      );
+    });
+    const plain: Float32Array[] = [];
+    for (const observation of observations) plain.push((await policy.infer(observation)).chunk.actions);
+    const foreseen: Float32Array[] = [];
+    for (const [i, observation] of observations.entries()) {
+      const other = observations[(i + 2) % observations.length] as Observation;
+      if (i % 2 === 0) policy.foresee(1, other.cameras[1]?.current as Frame);
+      for (const [c, { current }] of observation.cameras.entries())
+        if (c !== i % 3) policy.foresee(c, current);
+      foreseen.push((await policy.infer(observation)).chunk.actions);
+    }
+    expect(foreseen).toEqual(plain);
+  });
+
   it('converts what is not rgb8 yet', async () => {
     const policy = await open({ stateGain: 0, imageGain: 1 });
     const { cameras, ...rest } = observe(0, BLACK);

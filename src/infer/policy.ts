@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { ActionChunk } from '../act/chunk.js';
 import { UserError } from '../errors.js';
 import type { Observation } from '../observe/observation.js';
+import type { Frame } from '../robots/robot.js';
 import { workerUrl } from '../workers.js';
 import type { PolicyBundle } from './bundle.js';
 import { FrameSender } from './frames.js';
@@ -98,6 +99,24 @@ export class Policy {
     if (reply.type === 'failed') throw new Error(`policy ${this.bundle.name} failed: ${reply.message}`);
     const { actions, resizeMs, runMs } = reply;
     return { chunk: this.#chunk(actions, observation.time), resizeMs, runMs, views: reply.views };
+  }
+
+  /**
+   * Has `frame` resized already, which is likely to be what that camera shows next; its pixels are copied before this
+   * returns. What `infer` is then told decides all the same.
+   *
+   * @param camera index in the bundle's order
+   */
+  foresee(camera: number, frame: Frame): void {
+    if (this.#thread.lost) return;
+    const sender = this.#frames;
+    const sent = sender.foresee(camera, frame);
+    if (!sent) return;
+    this.#thread.show(camera, sent).then(
+      ({ buffers }) => sender.recycle(buffers),
+      // The next run says that the thread is gone.
+      () => {},
+    );
   }
 
   /** Rejects what is still waited for and ends the thread. Safe twice. */

@@ -19,6 +19,15 @@ export interface SentFrame {
   readonly layout?: PixelLayout;
 }
 
+/** An image to be made before the run that shows it. */
+export interface FrameRequest {
+  readonly type: 'frame';
+  readonly id: number;
+  /** Index in the bundle's order. */
+  readonly camera: number;
+  readonly frame: SentFrame;
+}
+
 /** Which of a camera's two images the graph is shown, once those in `frames` are made. */
 export interface CameraImages {
   readonly current: number;
@@ -39,7 +48,7 @@ export interface RunRequest {
   readonly views: readonly string[];
 }
 
-export type Request = RunRequest | { readonly type: 'close' };
+export type Request = RunRequest | FrameRequest | { readonly type: 'close' };
 
 export interface View {
   /** Row-major. */
@@ -50,11 +59,18 @@ export interface View {
 export interface RunResult {
   /** [chunk, joints], row-major. */
   readonly actions: Float32Array;
-  /** Wall time of making the graph's images of the frames that were sent, ms. */
+  /** Wall time of making the graph's images of the frames that were sent since the run before, ms. */
   readonly resizeMs: number;
   /** Wall time of session.run, ms. */
   readonly runMs: number;
   readonly views: ReadonlyMap<string, View>;
+}
+
+/** `buffers` is that of the frame. */
+export interface FrameReply {
+  readonly type: 'seen';
+  readonly id: number;
+  readonly buffers: readonly ArrayBuffer[];
 }
 
 /** `buffers` are those of the request's frames. */
@@ -81,4 +97,4 @@ export type StartReply =
   /** The message of a UserError. */
   | { readonly type: 'refused'; readonly message: string };
 
-export type Reply = StartReply | RunReply;
+export type Reply = StartReply | FrameReply | RunReply;

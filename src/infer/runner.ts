@@ -2,7 +2,7 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { EdgeDtype, MemoryPair, PolicyBundle } from './bundle.js';
 import { GraphImages } from './images.js';
-import type { RunRequest, RunResult, View } from './protocol.js';
+import type { RunRequest, RunResult, SentFrame, View } from './protocol.js';
 
 export class SessionRunner {
   readonly #session: InferenceSession;
@@ -14,6 +14,8 @@ export class SessionRunner {
   /** By graph input; never written to, so one serves every episode. */
   readonly #initial: ReadonlyMap<string, Tensor>;
   #memory: ReadonlyMap<string, Tensor>;
+  /** Since the last run, ms. */
+  #resizeMs = 0;
 
   constructor(session: InferenceSession, bundle: PolicyBundle) {
     const { cameras, joints, action, memory } = bundle;
@@ -26,6 +28,13 @@ export class SessionRunner {
     this.#memory = this.#initial;
   }
 
+  /** Makes one of a camera's two images, which the next run is shown. @param camera index in the bundle's order */
+  take(camera: number, frame: SentFrame): void {
+    const began = performance.now();
+    this.#images[camera].take(frame);
+    this.#resizeMs += performance.now() - began;
+  }
+
   /**
    * A run that fails leaves memory as it was. The next run overwrites `actions`.
    *
@@ -33,11 +42,11 @@ export class SessionRunner {
    */
   async run({ cameras, state, first, views }: Omit<RunRequest, 'type' | 'id'>): Promise<RunResult> {
     const { cameras: specs, state: stateSpec, action, memory } = this.#bundle;
-    const began = performance.now();
     cameras.forEach(({ frames }, c) => {
-      for (const frame of frames) this.#images[c].take(frame);
+      for (const frame of frames) this.take(c, frame);
     });
-    const resizeMs = performance.now() - began;
+    const resizeMs = this.#resizeMs;
+    this.#resizeMs = 0;
 
     const feeds: Record<string, Tensor> = Object.fromEntries(first ? this.#initial : this.#memory);
     specs.forEach(({ inputs }, c) => {

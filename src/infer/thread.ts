@@ -3,6 +3,8 @@ import type { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
 import {
   buffersOf,
+  type FrameReply,
+  type FrameRequest,
   type Reply,
   type Request,
   type RunReply,
@@ -10,8 +12,11 @@ import {
   type StartReply,
 } from './protocol.js';
 
+type Asked = FrameRequest | RunRequest;
+type Answer = FrameReply | RunReply;
+
 interface Waiting {
-  resolve(reply: RunReply): void;
+  resolve(reply: Answer): void;
   reject(error: Error): void;
 }
 
@@ -26,7 +31,7 @@ export class InferenceThread {
   private constructor(worker: Worker) {
     this.#worker = worker;
     worker.on('message', (reply: Reply) => {
-      if (reply.type !== 'done' && reply.type !== 'failed') return;
+      if (!('id' in reply)) return;
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
       waiting?.resolve(reply);
@@ -63,12 +68,12 @@ export class InferenceThread {
 
   /** The frames' buffers are handed over; they come back with the reply, unless the thread dies. */
   run(run: Omit<RunRequest, 'type' | 'id'>): Promise<RunReply> {
-    if (this.#gone) return Promise.reject(this.#gone);
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#send({ type: 'run', id, ...run }, buffersOf(run));
-    });
+    return this.#ask((id) => ({ type: 'run', id, ...run }), buffersOf(run));
+  }
+
+  /** Has an image made before the run that shows it; the frame's buffer is handed over and comes back. */
+  show(camera: number, frame: FrameRequest['frame']): Promise<FrameReply> {
+    return this.#ask((id) => ({ type: 'frame', id, camera, frame }), [frame.pixels]);
   }
 
   /** Lets a run under way end, and the thread with it; runs still waited for are rejected at once. Safe twice. */
@@ -78,6 +83,16 @@ export class InferenceThread {
       this.#send({ type: 'close' });
     }
     await this.#exited;
+  }
+
+  /** The answer to a request is of the request's kind. */
+  #ask<T extends Answer>(request: (id: number) => Asked, transfer: readonly ArrayBuffer[]): Promise<T> {
+    if (this.#gone) return Promise.reject(this.#gone);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      this.#send(request(id), transfer);
+    });
   }
 
   #send(request: Request, transfer: readonly ArrayBuffer[] = []): void {

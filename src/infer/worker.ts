@@ -63,7 +63,7 @@ async function warmUp(runner: SessionRunner): Promise<void> {
   }
 }
 
-/** Runs requests one after another, in the order they came. */
+/** Serves requests one after another, in the order they came. */
 function serve(runner: SessionRunner): void {
   let turn: Promise<void> = Promise.resolve();
   port?.on('message', (request: Request) => {
@@ -74,6 +74,12 @@ function serve(runner: SessionRunner): void {
         return;
       }
       const { id } = request;
+      if (request.type === 'frame') {
+        const buffers = [request.frame.pixels];
+        runner.take(request.camera, request.frame);
+        reply({ type: 'seen', id, buffers }, buffers);
+        return;
+      }
       const buffers = buffersOf(request);
       try {
         reply({ type: 'done', id, buffers, ...(await runner.run(request)) }, buffers);

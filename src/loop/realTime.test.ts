@@ -180,6 +180,22 @@ describe('observations', () => {
     for (const gap of gaps(times(policy))) expect(gap).toBeCloseTo(1 / 30, 9);
   });
 
+  it('show a policy at rest images that it has foreseen as they came, and hardly another', async () => {
+    for (const rateHz of [30, 60]) {
+      const cameras = [{ rateHz }, { rateHz, lagS: () => 0.004 }] as const;
+      const { policy, run } = setup({ cameras, latencyS: () => 0.005 });
+      await run();
+      expect(policy.seen.length).toBeGreaterThan(80);
+      for (const c of [0, 1]) {
+        const shown = policy.seen.map(({ observation }) => observation.cameras[c]?.current);
+        const foreseen = policy.foreseen[c] ?? [];
+        // The first ones were there before the episode began.
+        expect(shown.slice(2).every((frame) => frame && foreseen.includes(frame))).toBe(true);
+        expect(foreseen.length - shown.length).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
   it('of cameras at 60 Hz show a 30 Hz policy pairs a period apart', async () => {
     const { policy, run } = setup({
       cameras: [

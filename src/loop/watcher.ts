@@ -12,7 +12,7 @@ import type { ContractMatch } from '../infer/match.js';
 import { Cadence } from '../observe/cadence.js';
 import type { Observation } from '../observe/observation.js';
 import { Observer, type Prospect, type Sighting, type Trouble } from '../observe/observer.js';
-import type { JointState, Robot } from '../robots/robot.js';
+import type { Frame, JointState, Robot } from '../robots/robot.js';
 
 /** A tick makes do when nothing has been observed for so many periods: what is but late on its way has come then. */
 const OVERDUE = 1.25;
@@ -21,6 +21,8 @@ export interface WatcherOptions {
   readonly robot: Pick<Robot, 'contract' | 'clock' | 'frames' | 'joints'>;
   readonly bundle: PolicyBundle;
   readonly match: ContractMatch;
+  /** Told of every image that is likely to be in the next observation, before that is made. */
+  readonly onProspect: (camera: number, frame: Frame) => void;
   /** Told of every observation as it is made. */
   readonly onObservation: (observation: Observation) => void;
 }
@@ -44,7 +46,7 @@ export class Watcher {
     this.#cadence = new Cadence(robot.contract.rateHz);
     this.#observer = new Observer(robot, {
       ...observed(robot.contract, bundle, match),
-      onFrame: () => this.#onFrame(),
+      onFrame: (camera, frame, news) => this.#onFrame(camera, frame, news),
     });
   }
 
@@ -91,12 +93,14 @@ export class Watcher {
     this.#observer.close();
   }
 
-  #onFrame(): void {
-    const { clock } = this.#options.robot;
+  #onFrame(camera: number, frame: Frame, news: boolean): void {
+    const { robot, onProspect } = this.#options;
+    const { clock } = robot;
     if (!this.#watching || clock.lockstep) return;
     const began = performance.now();
+    if (this.#cadence.isDue(frame.time)) onProspect(camera, frame);
     const isDue = ({ time, complete }: Prospect) => complete && this.#cadence.isDue(time);
-    this.#take(this.#observer.observe(clock.now, isDue));
+    if (news) this.#take(this.#observer.observe(clock.now, isDue));
     this.busyMs += performance.now() - began;
   }
 

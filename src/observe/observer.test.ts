@@ -23,15 +23,15 @@ const collectGarbage = runInNewContext('gc') as () => void;
 let frames: Subject<Frame>;
 let joints: Subject<JointState>;
 let observer: Observer;
-let told: number;
+let told: [camera: number, time: number, news: boolean][];
 
 beforeEach(() => {
   frames = new Subject();
   joints = new Subject();
   const sync = { toleranceS: 0.05, maxSkewS: 0.15 };
-  told = 0;
-  const onFrame = () => {
-    told++;
+  told = [];
+  const onFrame = (camera: number, { time }: Frame, news: boolean) => {
+    told.push([camera, time, news]);
   };
   observer = new Observer(
     { frames, joints },
@@ -233,19 +233,22 @@ describe('Observer, asked before it observes', () => {
     expect(prospects(0.06)[0]?.complete).toBe(true);
   });
 
-  it('tells of an image when every camera has sent something since the last observation', () => {
+  it('tells of every image, and whether every camera has sent something since the last observation', () => {
     pose(0, 0, 0, 0);
     frame('wrist', 0);
     frame('spare', 0);
-    expect(told).toBe(0);
+    expect(told).toEqual([[0, 0, false]]);
     frame('head', 0);
-    expect(told).toBe(1);
+    expect(told.at(-1)).toEqual([1, 0, true]);
     observer.observe(0);
     frame('head', 0.03);
     frame('head', 0.06);
-    expect(told).toBe(1);
     frame('wrist', 0.05);
-    expect(told).toBe(2);
+    expect(told.slice(2)).toEqual([
+      [1, 0.03, false],
+      [1, 0.06, false],
+      [0, 0.05, true],
+    ]);
   });
 });
 

@@ -17,8 +17,12 @@ export interface ObserverOptions {
   readonly joints: readonly number[];
   readonly jointsMaxAgeS: number;
   readonly sync: SyncSpec;
-  /** Told of an image when every one of these cameras has sent something since the last observation. */
-  readonly onFrame?: () => void;
+  /**
+   * Told of every image.
+   * @param camera index in `cameras`
+   * @param news whether every one of them has sent something since the last observation
+   */
+  readonly onFrame?: (camera: number, frame: Frame, news: boolean) => void;
 }
 
 /** What would be observed. */
@@ -104,17 +108,18 @@ export class Observer {
       times: [],
       shown: undefined,
     }));
-    const byName = new Map(this.#cameras.map((camera) => [camera.name, camera]));
+    const indices = new Map(this.#cameras.map(({ name }, index) => [name, index]));
     const error = (reason: unknown) => {
       this.#failure = { error: reason };
     };
     const sawFrame = (frame: Frame) => {
-      const camera = byName.get(frame.camera);
-      if (!camera) return;
+      const index = indices.get(frame.camera);
+      if (index === undefined) return;
+      const camera = this.#cameras[index];
       keep(camera.recent, frame, KEPT_FRAMES);
       keep(camera.times, { time: frame.time }, KEPT_TIMES);
       this.#forget();
-      if (!this.#failure && this.#cameras.every(hasNews)) options.onFrame?.();
+      if (!this.#failure) options.onFrame?.(index, frame, this.#cameras.every(hasNews));
     };
     const sawJoints = (state: JointState) => keep(this.#joints, state, KEPT_JOINTS);
     this.#subscription.add(robot.frames.subscribe({ next: sawFrame, error }));

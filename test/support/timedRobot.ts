@@ -138,6 +138,7 @@ export class TimedRobot implements Robot {
 export class TimedPolicy implements Inferrer {
   readonly bundle: PolicyBundle;
   readonly seen: { readonly observation: Observation; readonly at: number }[] = [];
+  readonly foreseen: Frame[][] = [];
 
   /**
    * @param latencyS of inference n
@@ -151,6 +152,12 @@ export class TimedPolicy implements Inferrer {
     private readonly act: (time: number, joint: number, observation: Observation) => number,
   ) {
     this.bundle = fakeBundle(contract, chunk);
+  }
+
+  foresee(camera: number, frame: Frame): void {
+    const frames = this.foreseen[camera] ?? [];
+    this.foreseen[camera] = frames;
+    frames.push(frame);
   }
 
   async infer(observation: Observation): Promise<Inference> {
