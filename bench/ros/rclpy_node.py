@@ -4,8 +4,8 @@
 
 Images are taken as views (np.frombuffer) and resized by area, vectorised; inference has a thread of its own, as the
 commands must go on meanwhile (onnxruntime lets go of the interpreter lock); chunks are ensembled by time, as in ACT;
-a timer publishes commands at the contract's rate. It has no lifecycle, no safety stage but clipping, no synchronising of
-cameras, no diagnostics. TRACE gets what `trace.mjs` writes of Saccade.
+a timer publishes commands at the contract's rate. It has no lifecycle, no safety stage but clipping, no diagnostics, and of
+synchronising no more than that a set's images are of one instant. TRACE gets what `trace.mjs` writes of Saccade.
 """
 
 import signal
@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 import rclpy
 import yaml
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
@@ -95,6 +95,7 @@ class PolicyNode(Node):
             if view['name'] == camera['name']
         }
         self.ensemble = Ensemble(policy['strategy']['m'], policy['action']['chunk'], 1 / policy['rate_hz'])
+        self.tolerance = 0.5 / policy['rate_hz']
         self.images = {}
         self.state = None
         self.previous = {}
@@ -107,7 +108,9 @@ class PolicyNode(Node):
         self.create_subscription(JointState, '/joint_states', self.on_joints, qos_profile_sensor_data)
         self.commands = self.create_publisher(JointState, contract['command']['topic'], 10)
         self.create_timer(1 / contract.get('command_rate_hz', contract['rate_hz']), self.on_timer)
-        threading.Thread(target=self.infer, daemon=True).start()
+        self.stopped = False
+        self.inference = threading.Thread(target=self.infer)
+        self.inference.start()
 
     def warm_up(self):
         feeds = {
@@ -129,12 +132,13 @@ class PolicyNode(Node):
 
     def on_image(self, name, time, pixels):
         self.images[name] = (time, pixels)
-        if self.state is None or len(self.images) < len(self.cameras):
+        times = [time for time, _ in self.images.values()]
+        if self.state is None or len(times) < len(self.cameras) or max(times) - min(times) > self.tolerance:
             return
         with self.complete:
-            self.observation = (max(time for time, _ in self.images.values()), dict(self.images), self.state)
-            self.images = {}
+            self.observation = (max(times), self.images, self.state)
             self.complete.notify()
+        self.images = {}
 
     def on_joints(self, message):
         position = dict(zip(message.name, message.position))
@@ -143,7 +147,9 @@ class PolicyNode(Node):
     def infer(self):
         while True:
             with self.complete:
-                self.complete.wait_for(lambda: self.observation is not None)
+                self.complete.wait_for(lambda: self.stopped or self.observation is not None)
+                if self.stopped:
+                    return
                 time, images, state = self.observation
                 self.observation = None
             feeds = {'state': state}
@@ -158,6 +164,12 @@ class PolicyNode(Node):
             ended = monotonic_ns()
             self.ensemble.add(time, actions[0])
             self.trace.append(f'run,{",".join(f"{mark:.0f}" for mark in actions[0, 0, :3])},{began},{ended}')
+
+    def stop(self):
+        with self.complete:
+            self.stopped = True
+            self.complete.notify()
+        self.inference.join()
 
     def on_timer(self):
         now = self.get_clock().now()
@@ -177,12 +189,14 @@ def main():
         contract, policy = yaml.safe_load(contract), yaml.safe_load(manifest)
     rclpy.init()
     node = PolicyNode(contract, policy, folder)
-    signal.signal(signal.SIGINT, lambda *_: rclpy.shutdown())
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
     print('Active', flush=True)
-    try:
-        rclpy.spin(node)
-    except ExternalShutdownException:
-        pass
+    while not stopped.is_set():  # rclpy.spin, but for its end.
+        executor.spin_once(timeout_sec=0.5)
+    node.stop()
     with open(trace_file, 'w') as trace:
         trace.write('\n'.join(node.trace) + '\n')
 
