@@ -1,5 +1,6 @@
 /** Prints what was measured: one row a figure, Saccade beside its rival. */
 import { percentile } from '../../src/episode/statistics.js';
+import { CAMERA_HZ } from './setup.js';
 import { type Slice, STAGES } from './slice.js';
 
 /** Of one process, in one slice: CPU in cores, and the most memory it had. */
@@ -65,10 +66,13 @@ function figures(results: readonly Result[], periodMs: number): Figures {
   const reactions = reactionsOf(results);
   const intervals = slices.flatMap(({ intervals }) => intervals);
   const total = (count: (slice: Slice) => number) => slices.reduce((sum, slice) => sum + count(slice), 0);
-  const missing = intervals.reduce(
-    (sum, interval) => sum + (interval > MISSING * periodMs ? Math.round(interval / periodMs) - 1 : 0),
-    0,
+  const gaps = intervals.map((interval) =>
+    interval > MISSING * periodMs ? Math.round(interval / periodMs) - 1 : 0,
   );
+  const missing = gaps.reduce((sum, gap) => sum + gap, 0);
+  // A tick is one period of the policy; it is dropped where no command at all goes out in it.
+  const perTick = 1000 / CAMERA_HZ / periodMs;
+  const ticks = gaps.reduce((sum, gap) => sum + Math.floor(gap / perTick + 1e-6), 0);
   const cores = mean(results.map(({ cost }) => cost.node.cores));
   const peak = Math.max(...results.map(({ cost }) => cost.node.peakBytes));
   const rows: [string, Figure][] = [
@@ -85,7 +89,10 @@ function figures(results: readonly Result[], periodMs: number): Figures {
     ]),
     ["an image's callback", spread(slices.flatMap(({ callbackMs }) => callbackMs))],
     ['command interval', spread(intervals)],
-    ['commands sent / missing', { text: `${intervals.length + slices.length} / ${missing}` }],
+    [
+      'commands sent / missing / ticks dropped',
+      { text: `${intervals.length + slices.length} / ${missing} / ${ticks}` },
+    ],
     ['images published / lost', { text: `${total(({ images }) => images)} / ${total(({ lost }) => lost)}` }],
     [
       'sets published / never acted on / mixed',
