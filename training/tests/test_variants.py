@@ -124,6 +124,18 @@ def test_weights_become_8_bit_but_not_those_of_convolutions(bundle: Path, tmp_pa
     )
 
 
+def test_an_optimized_graph_has_fewer_nodes_and_the_same_actions(bundle: Path, tmp_path: Path) -> None:
+    arguments = [str(bundle), "--optimized", "--observations=4", f"--out={tmp_path}"]
+    assert variants_main(arguments) == 0
+    made = tmp_path / "tiny-optimized"
+    assert edges(made / "policy.onnx") == edges(bundle / "policy.onnx")
+    before, after = (len(onnx.load(folder / "policy.onnx").graph.node) for folder in (bundle, made))
+    assert after < 0.9 * before
+    variant = read(made)["provenance"]["variant"]
+    assert variant["precision"] == "float32"
+    assert variant["loss"]["max"] < 1e-5
+
+
 def test_a_variant_is_a_bundle_that_says_what_it_is(bundle: Path, demos: Path, tmp_path: Path) -> None:
     before = read(bundle)
     before["provenance"]["measured"] = {"ensemble": {"success_rate": 1}}
@@ -235,7 +247,7 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 def test_what_cannot_be_is_refused_in_one_sentence(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "give --fp16, --int8 or both" in refusal([str(bundle)], capsys)
+    assert "give --fp16, --int8 or --optimized" in refusal([str(bundle)], capsys)
     assert "--observations must be" in refusal([str(bundle), "--fp16", "--observations=0"], capsys)
     assert "policy.yaml does not exist" in refusal([str(tmp_path), "--fp16"], capsys)
     file = tmp_path / "file"
