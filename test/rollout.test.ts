@@ -279,10 +279,10 @@ describe('strategies', () => {
       [['--strategy', 'receding'], { name: 'receding', steps: 10 }],
       [['--strategy', 'receding', '--steps', '5'], { name: 'receding', steps: 5 }],
       [['--m', '-0.1'], { name: 'ensemble', m: -0.1 }],
-      [['--strategy', 'blend'], { name: 'blend', fade_s: 0.15, m: 0.01 }],
+      [['--strategy', 'blend'], { name: 'blend', fade_s: 0.2, m: 0.01 }],
       [
-        ['--strategy', 'blend', '--fade', '0.2', '--interpolation', 'linear', '--late-extrapolate', '0'],
-        { name: 'blend', fade_s: 0.2, m: 0.01, interpolation: 'linear', late_extrapolate_s: 0 },
+        ['--strategy', 'blend', '--fade', '0.3', '--interpolation', 'linear', '--late-extrapolate', '0'],
+        { name: 'blend', fade_s: 0.3, m: 0.01, interpolation: 'linear', late_extrapolate_s: 0 },
       ],
     ] as const;
     for (const [options, strategy] of chosen) {

@@ -44,7 +44,7 @@ export const STRATEGIES: readonly Contestant[] = [
   { label: 'ensemble, m = −0.1', spec: { name: 'ensemble', m: -0.1 } },
   { label: 'receding, 10 rows', spec: { name: 'receding', steps: 10 } },
   { label: 'latest', spec: { name: 'latest' } },
-  { label: 'blend', spec: { name: 'blend', fade_s: 0.15, m: 0.01 } },
+  { label: 'blend', spec: { name: 'blend', fade_s: 0.2, m: 0.01 } },
 ];
 
 export const CONDITIONS: readonly Condition[] = [

@@ -19,7 +19,7 @@ describe('completeStrategy', () => {
   it('has its own where it is not, but for what all strategies share', () => {
     const shared = { interpolation: 'linear', late_extrapolate_s: 0 };
     expect(completeStrategy('receding', OWN, 15)).toEqual({ name: 'receding', steps: 8, ...shared });
-    expect(completeStrategy('blend', OWN, 20)).toEqual({ name: 'blend', fade_s: 0.15, m: 0.01, ...shared });
+    expect(completeStrategy('blend', OWN, 20)).toEqual({ name: 'blend', fade_s: 0.2, m: 0.01, ...shared });
     expect(completeStrategy('latest', OWN, 20)).toEqual({ name: 'latest', ...shared });
     expect(completeStrategy('ensemble', { name: 'latest' }, 20)).toEqual({ name: 'ensemble', m: 0.01 });
   });

@@ -48,7 +48,7 @@ export const DEFAULT_LATE_EXTRAPOLATE_S = 0.1;
 /** ACT's weight exp(−m·i); its authors' default. */
 const DEFAULT_M = 0.01;
 /** Of those tried on pick_lift at 200 ± 100 ms: `npm run bench:latency`, seeds 200000 and on. */
-export const DEFAULT_FADE_S = 0.15;
+export const DEFAULT_FADE_S = 0.2;
 
 /** Parameters as somebody gave them, whichever strategy they belong to. */
 export interface StrategyParameters {
