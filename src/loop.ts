@@ -152,6 +152,7 @@ class Episode {
     await robot.reset({ seed, signal });
     this.#schedule = new Schedule(robot.clock.now, robot.contract);
     const { stop, reason } = this.#refusal() ?? (await this.#untilStop().catch(givenUp));
+    const metrics = this.#outcome?.metrics;
     // A clock that was set back cannot tell.
     const elapsed = robot.clock.now - this.#schedule.timeOf(0);
     const durationS = stop === 'aborted' ? Math.max(elapsed, this.#tally.steps / this.#rateHz) : elapsed;
@@ -161,6 +162,7 @@ class Episode {
       seed,
       stop,
       reason,
+      metrics,
       durationS,
       wallS,
       safety: this.#commander.interventions,

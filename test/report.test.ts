@@ -34,7 +34,7 @@ function results(run: string, failing: readonly number[]): EpisodeResult[] {
     if (seed < 7) mkdirSync(join(dir, run, bag), { recursive: true });
     return failing.includes(seed)
       ? episode(seed, false, { bag, return: 100 - seed, stop: 'failure', reason: `dropped it ${HOSTILE}` })
-      : episode(seed, true, { bag, return: 10 * seed });
+      : episode(seed, true, { bag, return: 10 * seed, metrics: { position_error_m: seed / 400 } });
   });
 }
 
@@ -192,6 +192,18 @@ describe.skipIf(!CHROMIUM)(CHROMIUM ? TITLE : `${TITLE} (none found: install it,
     await page.getByRole('button', { name: 'Seed' }).press('Enter');
     expect(await seedsOf(page)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(await head.getAttribute('aria-sort')).toBeNull();
+  });
+
+  it('shows what the task measures, in its unit', async () => {
+    const page = await show(single);
+    const head = page.getByRole('columnheader', { name: 'Position error (cm)' });
+    await head.getByRole('button').press('Enter');
+    // Those that were not measured come first.
+    expect(await seedsOf(page)).toEqual([3, 6, 1, 2, 4, 5, 7]);
+    expect(await page.locator('table.episodes tbody tr').nth(2).innerText()).toContain('0.25');
+    expect(await page.locator('main').innerText()).toMatch(
+      /0\.95\u00a0cm\s+± 0\.60\u00a0cm standard deviation; 5\u00a0episodes, successes and failures/,
+    );
   });
 
   it('filters by the keyboard: table and details', async () => {

@@ -48,6 +48,7 @@ const result = z.strictObject({
   duration_s: z.number().nonnegative(),
   stop: z.enum(['success', 'failure', 'timeout', 'aborted', 'interrupted']),
   reason: z.string().optional(),
+  metrics: z.record(z.string(), z.number()).optional(),
   safety,
   max_camera_skew_s: z.number(),
   bag: z.string().optional(),
@@ -72,6 +73,10 @@ const summary = z.strictObject({
   average_return: z.number().nullable(),
   return_std: z.number().nullable(),
   reward_at_least: z.record(z.string().regex(/^\d+$/), rate),
+  metrics: z.record(
+    z.string(),
+    z.strictObject({ mean: z.number(), std: z.number().nullable(), episodes: ticks }),
+  ),
   latency_ms: percentiles,
   run_ms: percentiles,
   overhead_ms: percentiles,

@@ -3,6 +3,7 @@
  * everything read off a wall clock, it is a function of seed, bundle, provider and strategy.
  */
 import type { InterventionCounts } from '../act/interventions.js';
+import type { Metrics } from '../robots/robot.js';
 
 /**
  * Why an episode ended: the task's maximum reward was reached; the robot said that it cannot be any more;
@@ -54,6 +55,8 @@ export interface EpisodeResult {
   readonly stop: StopReason;
   /** A sentence, where `stop` does not say it all. */
   readonly reason?: string;
+  /** What the task measures beside the reward, at the last step. */
+  readonly metrics?: Metrics;
   readonly safety: InterventionCounts;
   /** Largest difference in capture time between the cameras of one observation, s. */
   readonly max_camera_skew_s: number;

@@ -14,6 +14,7 @@ export const resultSchema: z.ZodType<EpisodeResult> = z.object({
   duration_s: z.number(),
   stop: z.enum(['success', 'failure', 'timeout', 'aborted', 'interrupted']),
   reason: z.string().exactOptional(),
+  metrics: z.record(z.string(), z.number()).exactOptional(),
   safety: z.record(z.enum(INTERVENTIONS), z.int()),
   max_camera_skew_s: z.number(),
   bag: z.string().exactOptional(),

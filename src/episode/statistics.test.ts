@@ -158,6 +158,23 @@ describe('summarise', () => {
     expect(summary.results).toHaveLength(2);
   });
 
+  it('gives mean and deviation of the metrics, of those that were measured and ran to an end', () => {
+    const summary = summarise(
+      [
+        record(1, { stop: 'success', metrics: { position_error_m: 0.01 } }),
+        record(2, { metrics: { position_error_m: 0.03, blue_moved_m: 0 } }),
+        record(3, { stop: 'interrupted', metrics: { position_error_m: 9 } }),
+        record(4, { stop: 'aborted' }),
+      ],
+      { maxReward: 4 },
+    );
+    const { position_error_m, blue_moved_m } = summary.metrics;
+    expect(position_error_m?.mean).toBeCloseTo(0.02, 12);
+    expect(position_error_m?.std).toBeCloseTo(0.01 * Math.SQRT2, 12);
+    expect(position_error_m?.episodes).toBe(2);
+    expect(blue_moved_m).toEqual({ mean: 0, std: null, episodes: 1 });
+  });
+
   it('is valid JSON without a single episode', () => {
     const summary = JSON.parse(JSON.stringify(summarise([], { maxReward: 4 })));
     expect(summary).toMatchObject({

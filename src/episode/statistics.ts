@@ -78,6 +78,14 @@ export function rewardAtLeast(results: readonly EpisodeResult[], maxReward: numb
   return table;
 }
 
+/** A metric of the task, in the unit that its name ends in. */
+export interface MetricSummary {
+  readonly mean: number;
+  /** Sample standard deviation (n − 1); null of one episode. */
+  readonly std: number | null;
+  readonly episodes: number;
+}
+
 /** `summary.json`, and what `rollout --json` prints. Rates are shares in 0 … 1, `null` is "no data". */
 export interface Summary {
   /** Episodes that ran to an end; the rates below are of these. */
@@ -91,6 +99,8 @@ export interface Summary {
   /** Sample standard deviation (n − 1). */
   readonly return_std: number | null;
   readonly reward_at_least: Readonly<Record<string, number>>;
+  /** By the task's name for it: of all episodes above that were measured, successes and failures. */
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
   /** Observation → chunk, over all inferences of all episodes, ms of wall time. */
   readonly latency_ms: Percentiles | null;
   /** `session.run` alone, ms. */
@@ -119,10 +129,20 @@ export function summarise(records: readonly EpisodeRecord[], { maxReward }: { ma
     average_return: mean(returns),
     return_std: sampleStd(returns),
     reward_at_least: finished.length === 0 ? {} : rewardAtLeast(finished, maxReward),
+    metrics: metricsOf(finished),
     latency_ms: percentiles(...records.map((record) => record.timings.latencyMs)),
     run_ms: percentiles(...records.map((record) => record.timings.runMs)),
     overhead_ms: percentiles(...records.map((record) => record.timings.overheadMs)),
     safety,
     results,
   };
+}
+
+function metricsOf(results: readonly EpisodeResult[]): Record<string, MetricSummary> {
+  const names = new Set(results.flatMap(({ metrics }) => Object.keys(metrics ?? {})));
+  const summaries = [...names].map((name) => {
+    const values = results.flatMap(({ metrics }) => metrics?.[name] ?? []);
+    return [name, { mean: mean(values) as number, std: sampleStd(values), episodes: values.length }] as const;
+  });
+  return Object.fromEntries(summaries);
 }

@@ -3,6 +3,7 @@ import type { InterventionCounts } from '../act/interventions.js';
 import type { EpisodeRecord, StopReason } from '../episode/episode.js';
 import { percentiles } from '../episode/statistics.js';
 import type { LatestInference } from '../latestInference.js';
+import type { Metrics } from '../robots/robot.js';
 import type { Tick } from '../tap.js';
 
 /** How it ended, and what others have counted. */
@@ -10,6 +11,8 @@ export interface Ending {
   readonly seed: number;
   readonly stop: StopReason;
   readonly reason?: string | undefined;
+  /** The task's, at the last step. */
+  readonly metrics?: Metrics | undefined;
   readonly durationS: number;
   readonly wallS: number;
   readonly safety: InterventionCounts;
@@ -50,7 +53,17 @@ export class Tally {
     this.highest = Math.max(this.highest, reward);
   }
 
-  record({ seed, stop, reason, durationS, wallS, safety, maxSkewS, inferences }: Ending): EpisodeRecord {
+  record({
+    seed,
+    stop,
+    reason,
+    metrics,
+    durationS,
+    wallS,
+    safety,
+    maxSkewS,
+    inferences,
+  }: Ending): EpisodeRecord {
     const timings = {
       latencyMs: Float32Array.from(inferences.latencyMs),
       runMs: Float32Array.from(inferences.runMs),
@@ -66,6 +79,7 @@ export class Tally {
         duration_s: round(durationS, 1e6),
         stop,
         ...(reason !== undefined && { reason }),
+        ...(metrics && { metrics }),
         safety,
         max_camera_skew_s: round(maxSkewS, 1e6),
         wall: {

@@ -5,7 +5,7 @@ import { mergeParts } from './runs.js';
 
 describe('csv', () => {
   const results = [
-    episode(1),
+    episode(1, true, { metrics: { position_error_m: 0.0125 } }),
     episode(2, false, { stop: 'failure', reason: 'fell, it said "ow"\nand rolled' }),
   ];
   const run = mergeParts([part('a', { strategy: { name: 'ensemble', m: 0.01 } }, results)]);
@@ -36,6 +36,9 @@ describe('csv', () => {
     expect(plain).toHaveLength(names.length);
     expect(plain[names.indexOf('safety_ramp_in')]).toBe('2');
     expect(plain[names.indexOf('reason')]).toBe('');
+    // The task's own, as it was measured.
+    expect(names.at(-1)).toBe('position_error_m');
+    expect(plain.at(-1)).toBe('0.0125');
   });
 
   it('quotes what holds a comma, a quote or a line break, and doubles quotes', () => {

@@ -1,6 +1,7 @@
 /** One row an episode, as RFC 4180 has it. */
 import { INTERVENTIONS } from '../act/interventions.js';
 import type { EpisodeResult } from '../episode/episode.js';
+import { metricNames } from './metrics.js';
 import type { Report } from './reported.js';
 import { strategyText } from './runs.js';
 
@@ -24,9 +25,10 @@ const COLUMNS: readonly (readonly [string, (result: EpisodeResult) => Cell])[] =
   ['dropped_observations', ({ wall }) => wall.dropped_observations],
 ];
 
-/** With a line of column names; lines end in CR LF, also the last. */
+/** With a line of column names, the tasks' metrics last; lines end in CR LF, also the last. */
 export function csv({ runs }: Report): string {
-  const head = ['run', 'policy', 'strategy', 'task', 'robot', ...COLUMNS.map(([name]) => name)];
+  const metrics = metricNames(runs.flatMap(({ run }) => run.summary.results));
+  const head = ['run', 'policy', 'strategy', 'task', 'robot', ...COLUMNS.map(([name]) => name), ...metrics];
   const rows = runs.flatMap(({ run }) =>
     run.summary.results.map((result) => [
       run.label,
@@ -35,6 +37,7 @@ export function csv({ runs }: Report): string {
       run.info.task,
       run.info.robot,
       ...COLUMNS.map(([, value]) => value(result)),
+      ...metrics.map((name) => result.metrics?.[name]),
     ]),
   );
   return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');

@@ -55,6 +55,34 @@ describe('episodeTable', () => {
   });
 });
 
+describe('metrics of the task', () => {
+  const placed = (seed: number, metrics?: Record<string, number>): EpisodeRecord => {
+    const { result, timings } = record(seed, 'success', 100, 4);
+    return { result: { ...result, ...(metrics && { metrics }) }, timings };
+  };
+  const records = [
+    placed(1, { position_error_m: 0.0061 }),
+    placed(2, { position_error_m: 0.0101 }),
+    placed(3),
+  ];
+
+  it('have a column, in centimetres, empty where an episode was not measured', () => {
+    const lines = episodeTable(records.map(({ result }) => result)).split('\n');
+    expect(lines[0]).toMatch(/safety {2}position error, cm$/);
+    expect(lines[2]).toMatch(/ 2 {2,}0\.61$/);
+    expect(lines[4]).toMatch(/ 2$/);
+  });
+
+  it('have a line, mean ± standard deviation of what was measured', () => {
+    expect(summaryTable(summarise(records, { maxReward: 4 }))).toMatch(
+      /\nposition error +0\.81 ± 0\.28 cm\n/,
+    );
+    expect(summaryTable(summarise(records.slice(0, 1), { maxReward: 4 }))).toMatch(
+      /\nposition error +0\.61 cm\n/,
+    );
+  });
+});
+
 describe('summaryTable', () => {
   it('shows success with its interval, return, reward stages, timings and safety', () => {
     const text = summaryTable(

@@ -1,6 +1,7 @@
 /** A run as tables for a person; the numbers are those of `summarise`. */
 import type { EpisodeResult, Percentiles } from '../episode/episode.js';
 import type { Summary } from '../episode/statistics.js';
+import { metricNames, metricText } from './metrics.js';
 import { type Column, pairs, table } from './table.js';
 
 const EPISODE_COLUMNS: readonly Column[] = [
@@ -11,12 +12,19 @@ const EPISODE_COLUMNS: readonly Column[] = [
   { title: 'steps', align: 'right' },
   { title: 'seconds', align: 'right' },
   { title: 'safety', align: 'right' },
-  { title: 'reason' },
 ];
 
 /** One line an episode; `safety` is the number of interventions. */
 export function episodeTable(results: readonly EpisodeResult[]): string {
-  const columns = results.some(({ reason }) => reason) ? EPISODE_COLUMNS : EPISODE_COLUMNS.slice(0, -1);
+  const metrics = metricNames(results).map((name) => [name, metricText(name)] as const);
+  const columns: Column[] = [
+    ...EPISODE_COLUMNS,
+    ...metrics.map(([, { label, unit }]) => ({
+      title: unit ? `${label}, ${unit}` : label,
+      align: 'right' as const,
+    })),
+    ...(results.some(({ reason }) => reason) ? [{ title: 'reason' }] : []),
+  ];
   return table(
     columns,
     results.map((result) => [
@@ -27,6 +35,10 @@ export function episodeTable(results: readonly EpisodeResult[]): string {
       String(result.steps),
       result.duration_s.toFixed(2),
       String(Object.values(result.safety).reduce((sum, ticks) => sum + ticks, 0)),
+      ...metrics.map(([name, { figure }]) => {
+        const value = result.metrics?.[name];
+        return value === undefined ? '' : figure(value);
+      }),
       result.reason ?? '',
     ]),
   );
@@ -77,6 +89,10 @@ function headline(summary: Summary): (readonly [string, string])[] {
       'average return',
       average_return.toFixed(1) + (return_std === null ? '' : ` ± ${return_std.toFixed(1)}`),
     ]);
+  for (const [name, { mean, std }] of Object.entries(summary.metrics)) {
+    const { label, unit, figure } = metricText(name);
+    lines.push([label, `${figure(mean)}${std === null ? '' : ` ± ${figure(std)}`} ${unit}`.trimEnd()]);
+  }
   const interventions = Object.entries(safety).filter(([, ticks]) => ticks > 0);
   lines.push([
     'safety',

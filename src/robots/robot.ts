@@ -46,7 +46,11 @@ export interface Outcome {
   readonly reward: number;
   /** Set when the attempt cannot succeed any more (the object left the workspace, say). */
   readonly failure?: string;
+  /** What the task measures beside it; names end in their unit: `position_error_m`. */
+  readonly metrics?: Metrics;
 }
+
+export type Metrics = Readonly<Record<string, number>>;
 
 /** Joint position targets for one instant, contract joint order, after ensembling and safety. */
 export interface JointCommand {

@@ -1,5 +1,6 @@
 /** The episodes of a run, failures first: a table of all, and the details of each that was recorded. */
 import type { EpisodeResult } from '../../episode/episode.js';
+import { metricNames, metricText } from '../metrics.js';
 import { failuresFirst, type ReportRun } from '../reported.js';
 import {
   episodeCard,
@@ -10,7 +11,7 @@ import {
   outcomeMark,
   outcomeOf,
 } from './episodeCard.js';
-import { count, interventionTicks, number } from './format.js';
+import { capital, count, interventionTicks, number } from './format.js';
 import { type Content, type Html, html } from './html.js';
 
 /** Failures that are shown in full without being asked for. */
@@ -75,13 +76,20 @@ const COLUMNS = [
   ['number', 'Time (s)'],
   ['number', 'Safety ticks'],
   ['number', 'Latency p50 (ms)'],
-  ['text', 'Reason'],
 ] as const;
 
 function episodeTable(reported: ReportRun, index: number, results: readonly EpisodeResult[]): Html {
   const pictures = results.some(({ seed }) => reported.views.get(seed)?.thumbnail);
   const reasons = results.some(({ reason }) => reason);
-  const columns = COLUMNS.filter(([, title]) => reasons || title !== 'Reason');
+  const metrics = metricNames(results);
+  const columns = [
+    ...COLUMNS,
+    ...metrics.map((name) => {
+      const { label, unit } = metricText(name);
+      return ['number', `${capital(label)}${unit && ` (${unit})`}`] as const;
+    }),
+    ...(reasons ? [['text', 'Reason'] as const] : []),
+  ];
   const head = columns.map(
     ([sort, title]) =>
       html`<th scope="col" data-sort="${sort}" class="${sort === 'number' ? 'n' : ''}">${title}</th>`,
@@ -89,7 +97,7 @@ function episodeTable(reported: ReportRun, index: number, results: readonly Epis
   return html`
 <table class="episodes">
 <thead><tr>${pictures && html`<th scope="col">End</th>`}${head}</tr></thead>
-<tbody>${results.map((result) => row(reported, index, result, { pictures, reasons }))}</tbody>
+<tbody>${results.map((result) => row(reported, index, result, { pictures, metrics, reasons }))}</tbody>
 </table>`;
 }
 
@@ -98,7 +106,7 @@ function row(
   { run, views }: ReportRun,
   index: number,
   result: EpisodeResult,
-  { pictures, reasons }: { readonly pictures: boolean; readonly reasons: boolean },
+  { pictures, metrics, reasons }: { pictures: boolean; metrics: readonly string[]; reasons: boolean },
 ): Html {
   const { seed, highest_reward, steps, duration_s, reason, wall } = result;
   const view = views.get(seed);
@@ -114,5 +122,10 @@ function row(
 <td class="n">${duration_s.toFixed(2)}</td>
 <td class="n">${interventionTicks(result)}</td>
 <td class="n" data-value="${p50 ?? ''}">${p50 === undefined ? '–' : p50.toFixed(1)}</td>
-${reasons && html`<td class="reason">${reason}</td>`}</tr>`;
+${metrics.map((name) => metricCell(name, result.metrics?.[name]))}${reasons && html`<td class="reason">${reason}</td>`}</tr>`;
+}
+
+function metricCell(name: string, value: number | undefined): Html {
+  return html`
+<td class="n" data-value="${value ?? ''}">${value === undefined ? '–' : metricText(name).figure(value)}</td>`;
 }

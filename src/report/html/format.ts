@@ -49,6 +49,9 @@ export const STOPS: Readonly<Record<StopReason, string>> = {
   interrupted: 'interrupted',
 };
 
+/** `position error` → `Position error`. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** `velocity_limit` → `velocity limit`. */
 export const words = (name: string): string => name.replaceAll('_', ' ');
 

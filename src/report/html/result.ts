@@ -1,9 +1,10 @@
 /** The result of a run: its headline figures, how far its episodes got, and where they failed. */
 import type { EpisodeResult } from '../../episode/episode.js';
+import { metricText } from '../metrics.js';
 import type { ReportRun } from '../reported.js';
 import { seedRanges } from '../runs.js';
 import { rateIntervals } from './charts.js';
-import { count, fixed, interventionTicks, number, percent, percentRange, STOPS } from './format.js';
+import { capital, count, fixed, interventionTicks, number, percent, percentRange, STOPS } from './format.js';
 import { type Content, type Html, html } from './html.js';
 import { table } from './table.js';
 
@@ -18,7 +19,7 @@ ${run.summary.episodes > 0 && html`<div class="columns">${stageTable(reported)}$
 }
 
 function tiles({ run, latency }: ReportRun): Html[] {
-  const { episodes, interrupted, success_rate, success_ci95, average_return, return_std, results } =
+  const { episodes, interrupted, success_rate, success_ci95, average_return, return_std, metrics, results } =
     run.summary;
   const ticks = results.reduce((sum, each) => sum + interventionTicks(each), 0);
   const steps = results.reduce((sum, each) => sum + each.steps, 0);
@@ -38,6 +39,15 @@ function tiles({ run, latency }: ReportRun): Html[] {
       average_return === null ? '–' : fixed(average_return, 1),
       return_std === null ? null : `± ${fixed(return_std, 1)} standard deviation`,
     ),
+    ...Object.entries(metrics).map(([name, { mean, std, episodes }]) => {
+      const { label, unit, figure } = metricText(name);
+      const spread = std === null ? '' : `± ${figure(std)}\u00a0${unit} standard deviation; `;
+      return tile(
+        capital(label),
+        `${figure(mean)}\u00a0${unit}`,
+        `${spread}${count(episodes, 'episode')}, successes and failures`,
+      );
+    }),
     tile(
       'Latency, median',
       latency ? `${fixed(latency.p50, 1)}\u00a0ms` : '–',
