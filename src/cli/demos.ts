@@ -15,11 +15,11 @@ import type { DemoDone, DemosSetup } from './demosWorker.js';
 import { INTERRUPTED, interruptible } from './interrupt.js';
 import { log } from './log.js';
 import { choice, positiveInteger, seed } from './options.js';
-import { packageRoot, tasksDir } from './paths.js';
+import { tasksDir } from './paths.js';
 import { Progress } from './progress.js';
 
 interface DemosOptions {
-  robot: string;
+  robot?: string;
   task: string;
   episodes: number;
   seed: number;
@@ -38,7 +38,7 @@ export function demosCommand(): Command {
     .requiredOption('--episodes <n>', 'successful episodes to record', positiveInteger('--episodes'))
     .requiredOption('--out <dir>', 'new or empty folder')
     .option('--seed <n>', 'first seed; keep it away from evaluation seeds', seed('--seed'), 100000)
-    .option('--robot <file>', 'robot contract', join(packageRoot, 'config/robots/sim_arm.yaml'))
+    .option('--robot <file>', "robot contract (default: the task's)")
     .option('--task <name>', 'task name or file', 'pick_lift')
     .option('--workers <n>', 'threads; the data does not depend on it', positiveInteger('--workers'), 2)
     .option(
@@ -53,11 +53,13 @@ export function demosCommand(): Command {
 }
 
 async function record(options: DemosOptions): Promise<void> {
-  const { robot, task, out, disturb, images } = options;
+  const { task, out, disturb, images } = options;
   const bags = join(out, 'bags');
+  const spec = await loadTask(task, tasksDir);
+  const robot = options.robot ?? spec.robot;
   const contract = await loadContract(robot);
   // Opened once here, so that bad input is refused before anything is written.
-  const probe = await SimRobot.create(contract, await loadTask(task, tasksDir));
+  const probe = await SimRobot.create(contract, spec);
   await probe.close();
   await claim(out);
   const unfinished = `${out} is unfinished (it has no demos.json): remove it`;
@@ -97,7 +99,7 @@ async function record(options: DemosOptions): Promise<void> {
 
 /** Attempts consecutive seeds until enough succeeded or `signal` aborts; by ascending seed. */
 async function attemptAll(
-  { robot, task, episodes, seed: first, workers }: DemosOptions,
+  { episodes, seed: first, workers }: DemosOptions,
   setup: Omit<DemosSetup, 'seeds'>,
   signal: AbortSignal,
 ): Promise<DemoDone[]> {
@@ -111,7 +113,7 @@ async function attemptAll(
     missing = episodes - done.filter((demo) => demo.success).length;
     if (done.length >= 2 * episodes + 20) {
       throw new UserError(
-        `the expert failed ${done.length - episodes + missing} of ${done.length} seeds: check ${robot} and task ${task}`,
+        `the expert failed ${done.length - episodes + missing} of ${done.length} seeds: check ${setup.robot} and task ${setup.task}`,
       );
     }
   }

@@ -7,7 +7,7 @@ import { loadContract } from '../contract/load.js';
 import type { EpisodeResult } from '../episode/episode.js';
 import { bagName, type EpisodeInfo, type ImageFormat } from '../record/episode.js';
 import { Recorder } from '../record/recorder.js';
-import { type Demonstration, demonstrate } from '../robots/sim/demonstrator.js';
+import { type Demonstration, demonstrate } from '../robots/sim/expert/demonstrator.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
 import { softwareVersions } from '../version.js';
@@ -75,7 +75,15 @@ async function demo(seed: number): Promise<DemoDone> {
   return { seed, steps: demo.steps, return: demo.return, success: demo.success };
 }
 
-function resultOf({ seed, success, steps, durationS, ...demo }: Demonstration): EpisodeResult {
+function resultOf({
+  seed,
+  success,
+  steps,
+  durationS,
+  reason,
+  metrics,
+  ...demo
+}: Demonstration): EpisodeResult {
   return {
     seed,
     success,
@@ -83,7 +91,9 @@ function resultOf({ seed, success, steps, durationS, ...demo }: Demonstration): 
     highest_reward: demo.highestReward,
     steps,
     duration_s: durationS,
-    stop: success ? 'success' : durationS < task.time_limit_s ? 'failure' : 'timeout',
+    stop: success ? 'success' : reason === undefined ? 'timeout' : 'failure',
+    ...(reason !== undefined && { reason }),
+    ...(metrics && { metrics }),
     safety: noInterventions(),
     max_camera_skew_s: 0,
     wall: {

@@ -20,7 +20,7 @@ import { runRollout } from './rolloutRun.js';
 import { addStrategyOptions, chosenStrategy, type StrategyOptions } from './strategy.js';
 
 interface RolloutOptions extends StrategyOptions, ProviderCliOptions {
-  robot: string;
+  robot?: string;
   policy: string;
   task: string;
   episodes: number;
@@ -50,7 +50,7 @@ export function rolloutCommand(): Command {
     .description(
       'Run episodes in closed loop; report success rate, return, latency and safety interventions.',
     )
-    .requiredOption('--robot <file>', 'robot contract')
+    .option('--robot <file>', "robot contract (default: the task's)")
     .requiredOption('--policy <dir>', 'policy bundle')
     .requiredOption('--task <name>', 'task name or file')
     .option('--episodes <n>', 'episodes, one a seed', positiveInteger('--episodes'), 10)
@@ -106,7 +106,7 @@ async function rollout(options: RolloutOptions): Promise<void> {
   const strategy = await chosenStrategy(options, policy);
   const { summary, files } = await runRollout({
     spec: {
-      robot,
+      ...(robot === undefined ? {} : { robot }),
       policy,
       task,
       tasksDir,

@@ -5,14 +5,14 @@ import sharp from 'sharp';
 import { loadContract } from '../contract/load.js';
 import { UserError } from '../errors.js';
 import { makeFolder } from '../folder.js';
-import { PickLiftExpert } from '../robots/sim/expert.js';
+import { Expert } from '../robots/sim/expert/expert.js';
 import { SimRobot } from '../robots/sim/simRobot.js';
 import { loadTask } from '../robots/sim/task.js';
 import { positiveInteger, seed, wholeNumber } from './options.js';
-import { packageRoot, tasksDir } from './paths.js';
+import { tasksDir } from './paths.js';
 
 interface ShotOptions {
-  robot: string;
+  robot?: string;
   task: string;
   seed: number;
   ticks: number;
@@ -24,7 +24,7 @@ interface ShotOptions {
 export function simCommand(): Command {
   const shot = new Command('shot')
     .description('Write what each camera sees as a PNG file.')
-    .option('--robot <file>', 'robot contract', join(packageRoot, 'config/robots/sim_arm.yaml'))
+    .option('--robot <file>', "robot contract (default: the task's)")
     .option('--task <name>', 'task name or file', 'pick_lift')
     .option('--seed <n>', 'episode seed', seed('--seed'), 1)
     .option('--ticks <n>', 'let the scripted expert act for this many ticks first', wholeNumber('--ticks'), 0)
@@ -42,8 +42,9 @@ async function shoot(options: ShotOptions): Promise<void> {
   if (options.size !== undefined && options.size > MAX_SIZE) {
     throw new UserError(`Option --size must be at most ${MAX_SIZE}, not ${options.size}.`);
   }
-  const contract = await loadContract(options.robot);
-  const robot = await SimRobot.create(contract, await loadTask(options.task, tasksDir));
+  const task = await loadTask(options.task, tasksDir);
+  const contract = await loadContract(options.robot ?? task.robot);
+  const robot = await SimRobot.create(contract, task);
   try {
     await robot.reset({ seed: options.seed });
     await act(robot, options.ticks);
@@ -73,7 +74,7 @@ async function shoot(options: ShotOptions): Promise<void> {
 async function act(robot: SimRobot, ticks: number): Promise<void> {
   if (ticks === 0) return;
   const period = 1 / robot.contract.rateHz;
-  const expert = new PickLiftExpert(robot);
+  const expert = new Expert(robot);
   expert.reset();
   try {
     for (let tick = 0; tick < ticks; tick++) {

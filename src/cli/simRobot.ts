@@ -1,5 +1,4 @@
 /** `saccade sim-robot`: the embedded simulator as a robot on ROS 2, a node of its own (docs/ros2.md). */
-import { join } from 'node:path';
 import { setTimeout as timeout, setImmediate as turn } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadContract } from '../contract/load.js';
@@ -11,12 +10,12 @@ import { Pace } from '../simRobot/pace.js';
 import { SimPeer } from '../simRobot/simPeer.js';
 import { log } from './log.js';
 import { positiveNumber, seed } from './options.js';
-import { packageRoot, tasksDir } from './paths.js';
+import { tasksDir } from './paths.js';
 import { rosArgs, takesRosArgs } from './rosArgs.js';
 import { StopSignal } from './stopSignal.js';
 
 interface SimRobotOptions {
-  robot: string;
+  robot?: string;
   task: string;
   rtf: number;
   seed: number;
@@ -26,7 +25,7 @@ export function simRobotCommand(): Command {
   return takesRosArgs(
     new Command('sim-robot')
       .description('The embedded simulator as a robot on ROS 2, until Ctrl-C.')
-      .option('--robot <file>', 'robot contract', join(packageRoot, 'config/robots/sim_arm.yaml'))
+      .option('--robot <file>', "robot contract (default: the task's)")
       .option('--task <name>', 'task name or file', 'pick_lift')
       .option('--rtf <x>', 'real-time factor: simulated seconds a second', positiveNumber('--rtf'), 1)
       .option('--seed <n>', 'of the scene before the first reset', seed('--seed'), 1)
@@ -36,8 +35,8 @@ export function simRobotCommand(): Command {
 
 async function simulate(_args: string[], options: SimRobotOptions, command: Command): Promise<void> {
   const ros = rosArgs(command);
-  const contract = await loadContract(options.robot);
   const task = await loadTask(options.task, tasksDir);
+  const contract = await loadContract(options.robot ?? task.robot);
   // It makes the time that the others take from /clock.
   const node = await connect('sim_robot', { simTime: false, rosArgs: ros });
   // Ending is what Ctrl-C asks of a program that goes on for ever: no error.

@@ -20,10 +20,10 @@ export interface PreparedRollout {
 
 /** @throws UserError naming file and key of what is wrong or does not fit */
 export async function prepare(spec: RolloutSpec): Promise<PreparedRollout> {
-  const contract = await loadContract(spec.robot);
+  const task = await loadTask(spec.task, spec.tasksDir);
+  const contract = await loadContract(spec.robot ?? task.robot);
   const bundle = await loadBundle(spec.policy);
   matchContract(contract, bundle);
-  const task = await loadTask(spec.task, spec.tasksDir);
   refuseStale(contract, spec.observationDelayS ?? 0);
   const strategy = spec.strategy ?? bundle.strategy;
   createStrategy(strategy, { length: bundle.action.chunk, width: bundle.joints.length });

@@ -12,8 +12,8 @@ export const CONTROLS = ['blank-cameras', 'replay-other-seed'] as const;
 export type Control = (typeof CONTROLS)[number];
 
 export interface RolloutSpec extends ProviderOptions {
-  /** Robot contract file. */
-  readonly robot: string;
+  /** Robot contract file; the task's own when absent. */
+  readonly robot?: string;
   /** Policy bundle folder. */
   readonly policy: string;
   /** Task name or file, and the folder where names are looked up. */

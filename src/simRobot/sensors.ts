@@ -2,6 +2,7 @@
 import { type RobotContract, rosJoint } from '../contract/contract.js';
 import { encode } from '../messages/cdr.js';
 import type { Messages, MessageType, Time } from '../messages/types.js';
+import { MAX_REWARD } from '../robots/sim/simTask.js';
 import type { SimWorld } from '../robots/sim/simWorld.js';
 import type { Graph, Qos } from './graph.js';
 import { markers } from './markers.js';
@@ -55,7 +56,7 @@ export class Sensors {
 
   publishReward(reward: number): void {
     this.#out.reward.publish({ data: reward });
-    this.#out.success.publish({ data: reward >= this.#world.task.maxReward });
+    this.#out.success.publish({ data: reward >= MAX_REWARD });
   }
 
   publishClock(clock: Time): void {

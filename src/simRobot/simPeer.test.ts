@@ -163,10 +163,8 @@ describe('SimPeer', () => {
   it('shows its world in three dimensions, the cube where it is', async () => {
     const { world, graph } = await start();
     const [{ markers }] = graph.on('visualization_msgs/msg/MarkerArray', '~/scene');
-    const { position } = world.task.cubePose();
-    const cube = markers.find(
-      ({ pose }) => pose.position.x === position[0] && pose.position.y === position[1],
-    );
+    const [x, y] = world.scene.data.xpos.slice(3 * world.scene.id('body', 'cube'));
+    const cube = markers.find(({ pose }) => pose.position.x === x && pose.position.y === y);
     expect(cube).toMatchObject({ type: 1, header: { frame_id: 'world' }, color: { a: 1 } });
     expect(new Set(markers.map(({ id }) => id)).size).toBe(markers.length);
   });

@@ -8,6 +8,7 @@ import { afterAll } from 'vitest';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const ROBOT = join(ROOT, 'config/robots/sim_arm.yaml');
+export const TASKS = join(ROOT, 'config/tasks');
 const MAIN = join(ROOT, 'dist/cli/main.js');
 
 export interface Run {

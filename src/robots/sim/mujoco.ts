@@ -1,5 +1,6 @@
 /** The MuJoCo WASM module, and the few names of it the simulator uses. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import loadMujoco, { type MainModule, type MjData, type MjModel } from '@mujoco/mujoco';
 import { UserError } from '../../errors.js';
 
@@ -21,22 +22,26 @@ export class Scene {
     readonly borrowed: boolean,
   ) {}
 
-  /** @throws UserError when the MJCF file cannot be read or does not compile. */
-  static async load(file: string): Promise<Scene> {
+  /**
+   * Compiles MJCF files to one scene, as if the contents of each were written below those of the one before it: a
+   * robot's cell, and what a task puts there. They may name other MJCF files in their folders.
+   * @throws UserError when one cannot be read, or they do not compile together.
+   */
+  static async load(...files: readonly string[]): Promise<Scene> {
     const mj = await mujocoModule();
-    let xml: string;
-    try {
-      xml = readFileSync(file, 'utf8');
-    } catch {
-      throw new UserError(`scene ${file} cannot be read: check sim.scene in the robot contract`);
-    }
+    const sources = new mj.MjVFS();
     let model: MjModel | null;
     try {
-      model = mj.MjModel.from_xml_string(xml);
+      for (const file of new Set(files.flatMap(mjcfFilesWith))) sources.addBuffer(file, readFileSync(file));
+      const includes = files.map((file) => `<include file="${escaped(file)}"/>`);
+      model = mj.MjModel.from_xml_string(`<mujoco>${includes.join('')}</mujoco>`, sources);
     } catch (cause) {
-      throw new UserError(`scene ${file} does not compile: ${message(cause)}`, 2, { cause });
+      if (cause instanceof UserError) throw cause;
+      throw new UserError(`scene ${files.join(' with ')} does not compile: ${message(cause)}`, 2, { cause });
+    } finally {
+      sources.delete();
     }
-    if (!model) throw new UserError(`scene ${file} does not compile: MuJoCo gave no reason`);
+    if (!model) throw new UserError(`scene ${files.join(' with ')} does not compile: MuJoCo gave no reason`);
     return new Scene(mj, model, new mj.MjData(model), false);
   }
 
@@ -70,6 +75,23 @@ const OBJECT_TYPES = {
   camera: 'mjOBJ_CAMERA',
   actuator: 'mjOBJ_ACTUATOR',
 } as const;
+
+/** `file` and every MJCF file beside it, which it may name: MuJoCo cannot see the disk, and is given them all. */
+function mjcfFilesWith(file: string): string[] {
+  const folder = dirname(file);
+  if (!existsSync(file)) {
+    throw new UserError(
+      `scene ${file} cannot be read: check sim.scene in the robot contract and objects in the task`,
+    );
+  }
+  const beside = readdirSync(folder).filter((name) => name.endsWith('.xml'));
+  return [file, ...beside.map((name) => join(folder, name))];
+}
+
+/** As the value of an XML attribute. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}
 
 function message(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);

@@ -8,8 +8,9 @@
 import { Subject } from 'rxjs';
 import type { RobotContract } from '../../contract/contract.js';
 import type { Clock, Frame, JointCommand, JointState, Outcome, ResetRequest, Robot } from '../robot.js';
+import type { Arm } from './arms.js';
 import type { Scene } from './mujoco.js';
-import type { PickLift } from './pickLift.js';
+import { MAX_REWARD, type SimTask } from './simTask.js';
 import { SimWorld } from './simWorld.js';
 import type { TaskSpec } from './task.js';
 
@@ -18,6 +19,7 @@ export class SimRobot implements Robot {
   readonly joints = new Subject<JointState>();
   readonly outcomes = new Subject<Outcome>();
   readonly clock: Clock;
+  readonly maxReward = MAX_REWARD;
   readonly #world: SimWorld;
   readonly #target: Float64Array;
   readonly #previousTarget: Float64Array;
@@ -53,12 +55,12 @@ export class SimRobot implements Robot {
     return this.#world.scene;
   }
 
-  get task(): PickLift {
-    return this.#world.task;
+  get arms(): readonly Arm[] {
+    return this.#world.arms;
   }
 
-  get maxReward(): number {
-    return this.task.maxReward;
+  get task(): SimTask {
+    return this.#world.task;
   }
 
   /** @throws UserError when the contract has no `sim` section, or scene, task and contract disagree. */

@@ -5,11 +5,13 @@
 import type { CameraSpec, RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import type { Outcome } from '../robot.js';
+import { type Arm, armsOf } from './arms.js';
 import { Scene } from './mujoco.js';
-import { PickLift } from './pickLift.js';
 import { type CameraJitter, Renderer } from './renderer.js';
 import { type Shape, shapes } from './shapes.js';
-import type { TaskSpec } from './task.js';
+import type { SimTask } from './simTask.js';
+import { homeOf, jitterOf, lightOf } from './surroundings.js';
+import { createTask, refuseMisfit, type TaskSpec } from './task.js';
 
 interface SimCamera {
   readonly spec: CameraSpec;
@@ -18,10 +20,12 @@ interface SimCamera {
 }
 
 export class SimWorld {
-  readonly task: PickLift;
+  readonly task: SimTask;
+  readonly arms: readonly Arm[];
   /** Physics steps in a control period of the contract, and from one command to the next. */
   readonly stepsPerTick: number;
   readonly stepsPerCommand: number;
+  readonly #spec: TaskSpec;
   readonly #renderer: Renderer;
   readonly #cameras: readonly SimCamera[];
   readonly #qpos: readonly number[];
@@ -32,10 +36,13 @@ export class SimWorld {
   private constructor(
     readonly contract: RobotContract,
     readonly scene: Scene,
-    task: TaskSpec,
+    spec: TaskSpec,
   ) {
     const { model } = scene;
-    this.task = new PickLift(scene, task);
+    this.#spec = spec;
+    this.arms = armsOf(scene, contract.joints);
+    refuseMisfit(spec, this.arms, contract.file);
+    this.task = createTask(scene, this.arms, spec);
     this.#renderer = new Renderer(scene);
     this.#cameras = contract.cameras.map((spec) => ({
       spec,
@@ -48,9 +55,9 @@ export class SimWorld {
       model.jnt_qposadr[model.eq_obj1id[i]],
       model.jnt_qposadr[model.eq_obj2id[i]],
     ]);
-    if (task.randomise.home.length !== contract.joints.length) {
+    if (spec.randomise.home.length !== contract.joints.length) {
       throw new UserError(
-        `task ${task.name}: randomise.home has ${task.randomise.home.length} joints, the robot contract ${contract.file} has ${contract.joints.length}`,
+        `task ${spec.name}: randomise.home has ${spec.randomise.home.length} joints, the robot contract ${contract.file} has ${contract.joints.length}`,
       );
     }
     this.stepsPerTick = stepsIn(contract, 'rate_hz', contract.rateHz, model.opt.timestep);
@@ -58,23 +65,27 @@ export class SimWorld {
   }
 
   /** @throws UserError when the contract has no `sim` section, or scene, task and contract disagree. */
-  static async create(contract: RobotContract, task: TaskSpec): Promise<SimWorld> {
+  static async create(contract: RobotContract, spec: TaskSpec): Promise<SimWorld> {
     if (!contract.sim)
       throw new UserError(`${contract.file} has no sim section: it is not a simulated robot`);
-    const scene = await Scene.load(contract.sim.scene);
+    const scene = await Scene.load(contract.sim.scene, spec.objects);
     try {
-      return new SimWorld(contract, scene, task);
+      return new SimWorld(contract, scene, spec);
     } catch (error) {
       scene.free();
       throw error;
     }
   }
 
-  /** Lays out the episode of `seed`. @returns the arm's start pose, contract joint order */
+  /** Lays out the episode of `seed`. @returns the arms' start pose, contract joint order */
   reset(seed: number): readonly number[] {
     const { mj, model, data } = this.scene;
     mj.mj_resetData(model, data);
-    const { home, jitter } = this.task.randomise(seed, this.#renderer);
+    const { randomise } = this.#spec;
+    this.task.layOut(seed, (geom, texture) => this.#renderer.setTexture(geom, texture));
+    this.#renderer.light = lightOf(randomise, seed);
+    const home = homeOf(randomise, this.arms, seed);
+    const jitter = jitterOf(randomise, seed);
     for (const camera of this.#cameras) camera.jitter = jitter(camera.spec.role);
     for (let j = 0; j < home.length; j++) {
       data.qpos[this.#qpos[j]] = home[j];

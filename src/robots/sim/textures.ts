@@ -97,6 +97,21 @@ const pad: Texture = (_x, _y, z, _nx, _ny, _nz, out) => {
   grey(out, z > 0.024 ? 0.12 : 0.55);
 };
 
+/** The plate under the block to take: blue, with a white frame. */
+const plate: Texture = (x, y, _z, _nx, _ny, _nz, out) => {
+  const framed = Math.max(Math.abs(x), Math.abs(y)) > 0.029;
+  out[0] = framed ? 0.85 : 0.1;
+  out[1] = framed ? 0.87 : 0.25;
+  out[2] = framed ? 0.9 : 0.85;
+};
+
+/** Where a block is to be put: red and white rings, 12 mm each. */
+const target: Texture = (x, y, _z, _nx, _ny, _nz, out) => {
+  const red = Math.floor(Math.hypot(x, y) / 0.012) % 2 === 0;
+  out[0] = red ? 0.85 : 0.9;
+  out[1] = out[2] = red ? 0.08 : 0.88;
+};
+
 const EDGE = 0.0032;
 
 /** A cube of one colour with dark edges: its yaw shows on every face. */
@@ -114,6 +129,15 @@ export function paintedCube(color: readonly [number, number, number], half: numb
   };
 }
 
+/** Hue, saturation, value (0…1) to linear rgb. */
+export function hsv(h: number, s: number, v: number): [number, number, number] {
+  const f = (n: number): number => {
+    const k = (n + h * 6) % 6;
+    return v - v * s * Math.max(0, Math.min(k, 4 - k, 1));
+  };
+  return [f(5), f(3), f(1)];
+}
+
 /** The texture of every geom of a scene, by name; unnamed or unknown geoms are painted like links. */
 export function sceneTextures(scene: Scene): Texture[] {
   const named: Record<string, Texture> = {
@@ -125,10 +149,13 @@ export function sceneTextures(scene: Scene): Texture[] {
     base: dark,
     finger_left: pad,
     finger_right: pad,
+    plate,
+    target,
   };
   const type = scene.mj.mjtObj.mjOBJ_GEOM.value;
-  return Array.from(
-    { length: scene.model.ngeom },
-    (_, i) => named[scene.mj.mj_id2name(scene.model, type, i) ?? ''] ?? link,
-  );
+  return Array.from({ length: scene.model.ngeom }, (_, i) => {
+    const name = scene.mj.mj_id2name(scene.model, type, i) ?? '';
+    // Of two arms, each has its side before its names.
+    return named[name.replace(/^(left|right)_/, '')] ?? link;
+  });
 }

@@ -3,9 +3,11 @@
  * executed (DART, Laskey et al. 2017), so the data shows recoveries from states a learned
  * policy will drift into: wandering joints, knocks, and a gripper that lets go.
  */
-import { Random } from '../../random.js';
-import { PickLiftExpert } from './expert.js';
-import type { SimRobot } from './simRobot.js';
+import { Random } from '../../../random.js';
+import type { Metrics, Outcome } from '../../robot.js';
+import type { SimRobot } from '../simRobot.js';
+import { Expert } from './expert.js';
+import { OPEN } from './script.js';
 
 /** One control tick. Vectors in contract joint order; they belong to the receiver. */
 export interface DemonstrationStep {
@@ -28,6 +30,10 @@ export interface Demonstration {
   readonly steps: number;
   /** s, robot clock. */
   readonly durationS: number;
+  /** Why it could not succeed any more. */
+  readonly reason?: string;
+  /** At its end. */
+  readonly metrics?: Metrics;
 }
 
 export interface DemonstrateOptions {
@@ -43,18 +49,22 @@ export interface DemonstrateOptions {
 export async function demonstrate(robot: SimRobot, options: DemonstrateOptions): Promise<Demonstration> {
   const { seed } = options;
   const { joints, rateHz } = robot.contract;
-  let outcome = { reward: 0, failure: undefined as string | undefined };
-  const subscription = robot.outcomes.subscribe((o) => {
-    outcome = { reward: o.reward, failure: o.failure };
+  const { seconds, lingerS } = robot.task.script;
+  let outcome: Outcome = { time: 0, reward: 0 };
+  const subscription = robot.outcomes.subscribe((next) => {
+    outcome = next;
   });
-  const expert = new PickLiftExpert(robot);
-  const disturbance = options.disturb ? new Disturbance(seed, joints.length, rateHz) : undefined;
+  const expert = new Expert(robot);
+  const grippers = robot.arms.map(({ gripper }) => gripper);
+  const disturbance = options.disturb
+    ? new Disturbance({ seed, joints: joints.length, grippers, seconds, rateHz })
+    : undefined;
   let [steps, total, highestReward] = [0, 0, 0];
   try {
     await robot.reset({ seed });
     expert.reset();
-    const ticks = Math.round(options.timeLimitS * rateHz);
-    for (; steps < ticks && outcome.reward < robot.maxReward && !outcome.failure; steps++) {
+    let end = Math.round(options.timeLimitS * rateHz);
+    for (; steps < end && !outcome.failure; steps++) {
       const time = robot.clock.now;
       const state = robot.measured();
       const action = expert.act(state);
@@ -65,6 +75,8 @@ export async function demonstrate(robot: SimRobot, options: DemonstrateOptions):
       await options.onStep?.({ time, state, action, command });
       await robot.clock.sleepUntil((steps + 1) / rateHz);
       total += outcome.reward;
+      if (outcome.reward >= robot.maxReward && highestReward < robot.maxReward)
+        end = Math.min(end, steps + 1 + Math.round(lingerS * rateHz));
       highestReward = Math.max(highestReward, outcome.reward);
     }
   } finally {
@@ -73,12 +85,24 @@ export async function demonstrate(robot: SimRobot, options: DemonstrateOptions):
   }
   return {
     seed,
-    success: outcome.reward >= robot.maxReward,
+    success: highestReward >= robot.maxReward && outcome.failure === undefined,
     return: total,
     highestReward,
     steps,
     durationS: robot.clock.now,
+    ...(outcome.failure !== undefined && { reason: outcome.failure }),
+    ...(outcome.metrics && { metrics: outcome.metrics }),
   };
+}
+
+interface DisturbanceOptions {
+  readonly seed: number;
+  /** How many there are, and which of them are grippers. */
+  readonly joints: number;
+  readonly grippers: readonly number[];
+  /** About how long there is something to disturb. */
+  readonly seconds: number;
+  readonly rateHz: number;
 }
 
 /** What happens to the expert's commands: correlated noise, knocks, a slipping gripper. */
@@ -86,42 +110,48 @@ class Disturbance {
   readonly #random: Random;
   readonly #level: number;
   readonly #knocks: Array<{ from: number; to: number; offset: number[] }> = [];
-  readonly #slip: { from: number; to: number } | undefined;
+  readonly #slip: { gripper: number; from: number; to: number } | undefined;
+  readonly #grippers: readonly number[];
   readonly #wander: number[];
   #tick = 0;
 
-  constructor(seed: number, joints: number, rateHz: number) {
+  constructor({ seed, joints, grippers, seconds, rateHz }: DisturbanceOptions) {
     const random = new Random(seed, 'disturbance');
     this.#random = random;
+    this.#grippers = grippers;
     // A fifth of the episodes are undisturbed by noise; the others differ in how shaky the arm is.
     this.#level = random.next() < 0.2 ? 0 : random.uniform(0.003, 0.018);
     this.#wander = new Array<number>(joints).fill(0);
     const knock = (from: number, scale: number): void => {
       const length = Math.round(random.uniform(0.15, 0.35) * rateHz);
-      const offset = Array.from({ length: joints }, (_, j) => (j < joints - 1 ? random.normal() * scale : 0));
+      const offset = Array.from({ length: joints }, (_, j) =>
+        grippers.includes(j) ? 0 : random.normal() * scale,
+      );
       this.#knocks.push({ from, to: from + length, offset });
     };
     if (random.next() < 0.5) knock(0, 0.15);
-    for (let t = random.uniform(0.5, 2); t < 4; t += random.uniform(0.8, 3)) {
+    for (let t = random.uniform(0.5, 2); t < seconds; t += random.uniform(0.8, 3)) {
       if (random.next() < 0.5) knock(Math.round(t * rateHz), 0.06);
     }
     if (random.next() < 0.15) {
-      const from = Math.round(random.uniform(1, 3) * rateHz);
-      this.#slip = { from, to: from + Math.round(0.3 * rateHz) };
+      const from = Math.round(random.uniform(seconds / 4, (3 * seconds) / 4) * rateHz);
+      const gripper = grippers[grippers.length > 1 ? Math.floor(random.next() * grippers.length) : 0];
+      this.#slip = { gripper, from, to: from + Math.round(0.3 * rateHz) };
     }
   }
 
   apply(action: Float32Array): Float32Array {
     const out = action.slice();
-    const gripper = out.length - 1;
-    for (let j = 0; j < gripper; j++) {
+    for (let j = 0; j < out.length; j++) {
+      if (this.#grippers.includes(j)) continue;
       // Ornstein–Uhlenbeck: correlated over about a third of a second at 20 Hz.
       this.#wander[j] = 0.85 * this.#wander[j] + 0.53 * this.#level * this.#random.normal();
       out[j] += this.#wander[j];
       for (const knock of this.#knocks)
         if (this.#tick >= knock.from && this.#tick < knock.to) out[j] += knock.offset[j];
     }
-    if (this.#slip && this.#tick >= this.#slip.from && this.#tick < this.#slip.to) out[gripper] = 0.04;
+    if (this.#slip && this.#tick >= this.#slip.from && this.#tick < this.#slip.to)
+      out[this.#slip.gripper] = OPEN;
     this.#tick++;
     return out;
   }

@@ -1,11 +1,31 @@
-/** Forward and inverse kinematics of the scene's arm, through MuJoCo's site Jacobians. */
-import type { Scene } from './mujoco.js';
+/** Forward and inverse kinematics of an arm of the scene, through MuJoCo's site Jacobians. */
+import type { Scene } from '../mujoco.js';
 
-/** Pose of the tool centre point: position (m) and, the tool pointing straight down, its yaw (rad). */
+/**
+ * How an arm holds its tool: pointing straight `down`, or `level`, with one finger above the other. What is left to
+ * turn is the yaw: of the fingers' direction (the tool's y axis, 0 along +y), or of where the tool points (0 along +x).
+ */
+export type Approach = 'down' | 'level';
+
+/** Pose of the tool centre point: position (m) and, as the tool is held, yaw (rad). */
 export interface ToolPose {
   readonly position: readonly [number, number, number];
   readonly yaw: number;
 }
+
+/** The tool's x, y and z axis in the world, from cosine and sine of the yaw; x = y × z. */
+const AXES: Readonly<Record<Approach, (c: number, s: number) => number[][]>> = {
+  down: (c, s) => [
+    [-c, -s, 0],
+    [-s, c, 0],
+    [0, 0, -1],
+  ],
+  level: (c, s) => [
+    [s, -c, 0],
+    [0, 0, -1],
+    [c, s, 0],
+  ],
+};
 
 const DAMPING = 0.02;
 const ITERATIONS = 60;
@@ -15,6 +35,7 @@ const TOLERANCE = 1e-4;
 export class Kinematics {
   readonly #scene: Scene;
   readonly #site: number;
+  readonly #approach: Approach;
   readonly #qpos: number[];
   readonly #dof: number[];
   readonly #range: Array<[number, number]>;
@@ -22,8 +43,9 @@ export class Kinematics {
   readonly #jacr;
 
   /** @param arm joint names of the chain that moves `site`, base first. */
-  constructor(scene: Scene, arm: readonly string[], site: string) {
+  constructor(scene: Scene, arm: readonly string[], site: string, approach: Approach) {
     this.#scene = scene.scratch();
+    this.#approach = approach;
     const { mj, model } = scene;
     const joints = arm.map((name) => scene.id('joint', name));
     this.#site = scene.id('site', site);
@@ -40,16 +62,20 @@ export class Kinematics {
     this.#scene.free();
   }
 
-  /** Tool pose for arm joints `q` (rad). The yaw is that of the tool's y axis, the fingers' direction. */
+  /** Tool pose for arm joints `q` (rad). */
   forward(q: ArrayLike<number>): ToolPose {
     this.#place(q);
     const { site_xpos: p, site_xmat: r } = this.#scene.data;
     const s = this.#site;
-    return { position: [p[3 * s], p[3 * s + 1], p[3 * s + 2]], yaw: Math.atan2(-r[9 * s + 1], r[9 * s + 4]) };
+    const yaw =
+      this.#approach === 'down'
+        ? Math.atan2(-r[9 * s + 1], r[9 * s + 4])
+        : Math.atan2(r[9 * s + 5], r[9 * s + 2]);
+    return { position: [p[3 * s], p[3 * s + 1], p[3 * s + 2]], yaw };
   }
 
   /**
-   * Joints that put the tool at `pose`, pointing straight down: damped least squares (Wampler 1986,
+   * Joints that put the tool at `pose`, held as it is to be: damped least squares (Wampler 1986,
    * Nakamura & Hanafusa 1986) from `start`, within the joint ranges.
    * @returns the joints and the remaining error (m + rad, Euclidean).
    */
@@ -59,13 +85,7 @@ export class Kinematics {
     const { nv } = model;
     const n = q.length;
     const s = this.#site;
-    const [c, sn] = [Math.cos(pose.yaw), Math.sin(pose.yaw)];
-    // Tool axes in the world: z down, y at the yaw (turned from +y), x = y × z.
-    const axes = [
-      [-c, -sn, 0],
-      [-sn, c, 0],
-      [0, 0, -1],
-    ];
+    const axes = AXES[this.#approach](Math.cos(pose.yaw), Math.sin(pose.yaw));
     const e = new Array<number>(6).fill(0);
     let error = Number.POSITIVE_INFINITY;
     for (let iteration = 0; ; iteration++) {
