@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { infoOf, resultOf } from '../src/record/openEpisode.js';
 import { openBag } from '../src/record/reader.js';
-import { saccade, temporaryFolder } from './support/cli.js';
+import { ROBOT, saccade, temporaryFolder } from './support/cli.js';
 
 const tmp = temporaryFolder();
 
@@ -64,6 +65,34 @@ describe('saccade demos', () => {
       expect(counts.get('/saccade/command')).toBe(steps);
     }
     expect(rows).toBe(summary.rows);
+  });
+
+  it.each([
+    ['pick_at_xy', 'sim_arm', { position_error_m: expect.any(Number) }],
+    ['place_left_of', 'sim_arm', { blue_moved_m: expect.any(Number) }],
+    ['transfer_cube', 'sim_bimanual', undefined],
+  ])('records %s on the robot that the task names, %s', async (task, robot, metrics) => {
+    const out = join(tmp, task);
+    const args = ['--task', task, '--episodes', '1', '--seed', '300500', '--no-disturb', '--workers', '1'];
+    const { code, stdout } = await demos(...args, '--out', out, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ task, robot, episodes: 1, failed: [] });
+    const bag = await openBag(join(out, 'bags', 'episode_300500'));
+    expect(infoOf(bag)).toMatchObject({ task, contract: { file: `${robot}.yaml` }, maxReward: 4 });
+    const result = await resultOf(bag);
+    expect(result).toMatchObject({ success: true, stop: 'success', highest_reward: 4 });
+    expect(result?.metrics).toEqual(metrics);
+    await bag.close();
+  });
+
+  it('refuses a robot that is not one for the task, naming the one that is', async () => {
+    const out = join(tmp, 'misfit');
+    const run = await demos('--task', 'transfer_cube', '--robot', ROBOT, '--episodes', '1', '--out', out);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toMatch(
+      /task transfer_cube is for a robot with 2 arms, and .*sim_arm\.yaml has 1: give --robot .*sim_bimanual\.yaml/,
+    );
+    expect(existsSync(out)).toBe(false);
   });
 
   it('refuses a folder that holds something, and leaves it alone', async () => {
@@ -131,6 +160,16 @@ describe('saccade sim shot', () => {
       expect(await sharp(bytes).metadata()).toMatchObject({ format: 'png', width: 48, height: 48 });
       expect(other.get(name)?.equals(bytes), name).toBe(false);
     }
+  });
+
+  it('shows the cameras of the robot that the task is for', async () => {
+    const out = join(tmp, 'both arms');
+    const args = ['--task', 'transfer_cube', '--size', '32', '--out', out, '--json'];
+    const { code, stdout } = await saccade(['sim', 'shot', ...args]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).files).toEqual(
+      ['left_wrist_detail', 'right_wrist_detail', 'head'].map((camera) => join(out, `${camera}.png`)),
+    );
   });
 
   it.each([

@@ -374,6 +374,47 @@ describe('start', () => {
   });
 });
 
+describe('a rollout of another task', () => {
+  const bothArms = ['left_', 'right_'].flatMap((side) => TEST_JOINTS.map((joint) => side + joint));
+  const cameras = [
+    ['left_wrist_detail', 'wrist_detail'],
+    ['right_wrist_detail', 'wrist_detail'],
+    ['head', 'global_overview'],
+  ].map(([name, role]) => ({ name, role, width: 96, height: 96 }));
+  const run = (task: string, policy: string, ...more: string[]) =>
+    saccade(['rollout', '--task', task, '--policy', policy, '--time-limit', '0.2', '--json', ...more]);
+
+  it('takes the robot from the task, and sums up what the task measures', async () => {
+    const { code, stdout, stderr } = await run('pick_at_xy', moving, '--episodes', '2');
+    expect(code, stderr).toBe(0);
+    const { metrics, results, run: info } = summary.parse(JSON.parse(stdout));
+    expect(info).toMatchObject({ task: 'pick_at_xy', robot: 'sim_arm' });
+    const errors = results.map((each) => each.metrics?.position_error_m ?? 0);
+    // No block starts nearer to the target.
+    expect(Math.min(...errors)).toBeGreaterThan(0.09);
+    expect(metrics.position_error_m?.mean).toBeCloseTo((errors[0] + errors[1]) / 2, 12);
+    expect(metrics.position_error_m?.episodes).toBe(2);
+  });
+
+  it('moves two arms', async () => {
+    const { dir } = writeBundle(join(tmp, 'both'), { joints: bothArms, cameras });
+    const { code, stdout, stderr } = await run('transfer_cube', dir, '--episodes', '1');
+    expect(code, stderr).toBe(0);
+    const { results, run: info } = summary.parse(JSON.parse(stdout));
+    expect(info.robot).toBe('sim_bimanual');
+    expect(results).toMatchObject([{ steps: 4, stop: 'timeout', highest_reward: 0 }]);
+  });
+
+  it('refuses a policy for another robot, and a robot for another task', async () => {
+    const policy = await run('transfer_cube', moving);
+    expect(policy.code).toBe(2);
+    expect(policy.stderr).toMatch(/sim_bimanual\.yaml does not fit policy .*: their joints differ/);
+    const robot = await run('transfer_cube', moving, '--robot', ROBOT);
+    expect(robot.code).toBe(2);
+    expect(robot.stderr).toMatch(/task transfer_cube is for a robot with 2 arms, and .*sim_arm\.yaml has 1/);
+  });
+});
+
 describe('the shipped policy', () => {
   const shipped = [
     '--policy',
