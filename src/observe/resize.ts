@@ -68,14 +68,24 @@ export class Resizer {
   }
 }
 
-/** From one size to another; weights and scratch space are made once. */
+/**
+ * From one size to another; weights and scratch space are made once.
+ *
+ * Per output row, the source rows that it covers are summed, then the columns. Where sums are below 2¹⁶, two of them
+ * go side by side in 32 bits and are computed as one.
+ */
 class Way {
   readonly #horizontal: Taps;
   readonly #vertical: Taps;
-  /** The source rows that one output row covers, summed: [from.width, 3]. */
+  /** Sums of rows: [from.width, 3]. */
   readonly #sums: Int32Array;
-  /** Two sums fit into 32 bits side by side, and rows are whole numbers of such pairs. */
-  readonly #packs: boolean;
+  /** The same, packed, of each pixel: red, and blue above it; green. */
+  readonly #redBlue: Int32Array;
+  readonly #green: Int32Array;
+  /** Sums of rows can be packed, and rows are whole numbers of such pairs. */
+  readonly #packsRows: boolean;
+  /** So can sums of rows and columns, where every row counts alike. */
+  readonly #packsAll: boolean;
 
   constructor(
     readonly from: Size,
@@ -84,18 +94,32 @@ class Way {
     this.#horizontal = taps(from.width, to.width);
     this.#vertical = taps(from.height, to.height);
     this.#sums = new Int32Array(from.width * 3);
-    this.#packs = from.width % 8 === 0 && 255 * this.#vertical.total < 2 ** 16;
+    this.#redBlue = new Int32Array(from.width);
+    this.#green = new Int32Array(from.width);
+    const rows = 255 * this.#vertical.total;
+    this.#packsRows = from.width % 8 === 0 && rows < 2 ** 16;
+    this.#packsAll =
+      from.width % 4 === 0 &&
+      rows * this.#horizontal.total < 2 ** 16 &&
+      this.#vertical.weight.every((weight) => weight === 1);
   }
 
   resize(image: Uint8Array, out: Uint8Array): void {
     const { start, weight, count } = this.#vertical;
     const stride = this.from.width * 3;
-    const words = this.#packs && image.byteOffset % 4 === 0 ? wordsOf(image) : undefined;
+    const words = image.byteOffset % 4 === 0 ? wordsOf(image) : undefined;
     for (let y = 0; y < this.to.height; y++) {
       const first = start[y] * stride;
-      if (words) sumRowsPacked(words, first / 4, stride / 4, weight, y * count, count, this.#sums);
+      const at = y * this.to.width * 3;
+      if (words && this.#packsAll) {
+        addRowsPacked(words, first / 4, stride / 4, count, this.#redBlue, this.#green);
+        this.#averageColumnsPacked(out, at);
+        continue;
+      }
+      if (words && this.#packsRows)
+        sumRowsPacked(words, first / 4, stride / 4, weight, y * count, count, this.#sums);
       else sumRows(image, first, stride, weight, y * count, count, this.#sums);
-      this.#averageColumns(out, y * this.to.width * 3);
+      this.#averageColumns(out, at);
     }
   }
 
@@ -103,11 +127,7 @@ class Way {
   #averageColumns(out: Uint8Array, o: number): void {
     const { start, weight, count, total } = this.#horizontal;
     const sums = this.#sums;
-    const whole = total * this.#vertical.total;
-    // (sum + whole/2) / whole, rounded down. A multiplication is faster and may be off by its last bits: another
-    // quarter, less than sums differ by, keeps it on the right side of whole numbers.
-    const half = whole / 2 + 0.25;
-    const share = 1 / whole;
+    const { half, share } = rounding(total * this.#vertical.total);
     for (let x = 0, w = 0, at = o; x < this.to.width; x++, at += 3) {
       let red = 0;
       let green = 0;
@@ -123,7 +143,33 @@ class Way {
       out[at + 2] = Math.floor((blue + half) * share);
     }
   }
+
+  /** The same of packed sums. */
+  #averageColumnsPacked(out: Uint8Array, o: number): void {
+    const { start, weight, count, total } = this.#horizontal;
+    const redBlue = this.#redBlue;
+    const greens = this.#green;
+    const { half, share } = rounding(total * this.#vertical.total);
+    for (let x = 0, w = 0, at = o; x < this.to.width; x++, at += 3) {
+      let both = 0;
+      let green = 0;
+      for (let k = 0, i = start[x]; k < count; k++, i++, w++) {
+        const part = weight[w];
+        both = (both + Math.imul(part, redBlue[i])) | 0;
+        green = (green + Math.imul(part, greens[i])) | 0;
+      }
+      out[at] = Math.floor(((both & 0xffff) + half) * share);
+      out[at + 1] = Math.floor((green + half) * share);
+      out[at + 2] = Math.floor(((both >>> 16) + half) * share);
+    }
+  }
 }
+
+/**
+ * (sum + whole/2) / whole, rounded down, is (sum + half) · share, rounded down. A multiplication is faster and may be off
+ * by its last bits: another quarter, less than sums differ by, keeps it on the right side of whole numbers.
+ */
+const rounding = (whole: number) => ({ half: whole / 2 + 0.25, share: 1 / whole });
 
 function checkLength({ width, height, data }: SizedImage): void {
   if (data.length !== width * height * 3) {
@@ -134,7 +180,7 @@ function checkLength({ width, height, data }: SizedImage): void {
 }
 
 const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
-  new Int32Array(buffer, byteOffset, byteLength / 4);
+  new Int32Array(buffer, byteOffset, byteLength >> 2);
 
 /** The weighted sum of `count` rows of `stride` bytes, the first of them at `from`. */
 function sumRows(
@@ -194,6 +240,47 @@ function sumRowsPacked(
     sums[o + 5] = nextOdd & 0xffff;
     sums[o + 6] = nextEven >>> 16;
     sums[o + 7] = nextOdd >>> 16;
+  }
+}
+
+/**
+ * The sum of `count` rows, packed: four pixels, which are three words, at a time. Offsets and stride in words (little-endian).
+ * Of a word R G B R the bytes 0 and 2 are summed as one number, 1 and 3 as another.
+ */
+function addRowsPacked(
+  image: Int32Array,
+  from: number,
+  stride: number,
+  count: number,
+  redBlue: Int32Array,
+  green: Int32Array,
+): void {
+  for (let x = 0, p = 0; x < stride; x += 3, p += 4) {
+    let r0b0 = 0;
+    let g0r1 = 0;
+    let g1r2 = 0;
+    let b1g2 = 0;
+    let b2g3 = 0;
+    let r3b3 = 0;
+    for (let k = 0, i = from + x; k < count; k++, i += stride) {
+      const first = image[i];
+      const second = image[i + 1];
+      const third = image[i + 2];
+      r0b0 = (r0b0 + (first & 0xff00ff)) | 0;
+      g0r1 = (g0r1 + ((first >>> 8) & 0xff00ff)) | 0;
+      g1r2 = (g1r2 + (second & 0xff00ff)) | 0;
+      b1g2 = (b1g2 + ((second >>> 8) & 0xff00ff)) | 0;
+      b2g3 = (b2g3 + (third & 0xff00ff)) | 0;
+      r3b3 = (r3b3 + ((third >>> 8) & 0xff00ff)) | 0;
+    }
+    redBlue[p] = r0b0;
+    green[p] = g0r1 & 0xffff;
+    redBlue[p + 1] = (g0r1 >>> 16) | (b1g2 << 16);
+    green[p + 1] = g1r2 & 0xffff;
+    redBlue[p + 2] = (g1r2 >>> 16) | (b2g3 << 16);
+    green[p + 2] = b1g2 >>> 16;
+    redBlue[p + 3] = r3b3;
+    green[p + 3] = b2g3 >>> 16;
   }
 }
 
