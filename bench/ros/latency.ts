@@ -2,9 +2,9 @@
  * How long a robot waits for the policy over real ROS 2, and what is lost on the way: three 640×480 cameras at 30 Hz,
  * joints at 100 Hz, the shipped policy, an episode without end; and the same for an equivalent rclpy + numpy node.
  *
- *     npm run bench:ros [-- --minutes N] [--slices N] [--command-rate HZ] [--keep DIR]
+ *     npm run bench:ros [-- --minutes N] [--rival-minutes N] [--slices N] [--command-rate HZ] [--keep DIR]
  *
- * `--minutes` is the time that each node is measured for. The two run alternately, in as many slices each, from one
+ * `--minutes` is the time that each node is measured for, unless the rival has its own. The two run alternately, in as many slices each, from one
  * robot process. How long a chunk waits for the next command depends on how the grid of commands happens to lie to that of
  * the cameras, so several slices tell more than one long one.
  *
@@ -35,17 +35,19 @@ const WARM_UP_S = 10;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
+    'rival-minutes': { type: 'string' },
     slices: { type: 'string', default: '4' },
-    'command-rate': { type: 'string', default: '240' },
+    'command-rate': { type: 'string', default: '480' },
     keep: { type: 'string' },
   },
 });
-const [minutes, slices, commandHz] = [values.minutes, values.slices, values['command-rate']].map(Number) as [
-  number,
-  number,
-  number,
-];
-if (!(minutes > 0)) refuse('--minutes is a number above 0');
+const minutes: Readonly<Record<NodeName, number>> = {
+  saccade: Number(values.minutes),
+  rclpy: Number(values['rival-minutes'] ?? values.minutes),
+};
+const [slices, commandHz] = [Number(values.slices), Number(values['command-rate'])];
+if (!Object.values(minutes).every((number) => number > 0))
+  refuse('--minutes and --rival-minutes are numbers above 0');
 if (!(slices >= 1) || !Number.isInteger(slices)) refuse('--slices is a whole number, 1 or more');
 if (!(commandHz >= CAMERA_HZ) || commandHz % CAMERA_HZ !== 0)
   refuse(`--command-rate is a multiple of the policy's ${CAMERA_HZ} Hz`);
@@ -87,7 +89,7 @@ const runs: Run[] = [];
 try {
   for (let slice = 1; slice <= slices; slice++)
     for (const node of Object.keys(NODES) as NodeName[]) {
-      console.log(`slice ${slice} of ${slices}: ${node}, ${((60 * minutes) / slices).toFixed(0)} s`);
+      console.log(`slice ${slice} of ${slices}: ${node}, ${sliceS(node).toFixed(0)} s`);
       const trace = file(`${node}-${slice}.csv`);
       runs.push({ node, trace, ...(await NODES[node](trace)) });
     }
@@ -122,7 +124,7 @@ async function runSaccade(trace: string) {
   await program.prints('Active');
   const called = JSON.parse(await meter.ask('call /saccade/start'));
   if (!called.success) throw new Error(`the episode does not start: ${called.message}`);
-  const measured = await measure(program);
+  const measured = await measure('saccade', program);
   await meter.ask('call /saccade/stop');
   await program.end('SIGINT');
   return measured;
@@ -136,17 +138,21 @@ async function runRclpy(trace: string) {
     env,
   );
   await program.prints('Active');
-  const measured = await measure(program);
+  const measured = await measure('rclpy', program);
   await program.end('SIGINT');
   return measured;
 }
 
-async function measure(program: Program) {
+function sliceS(node: NodeName): number {
+  return (60 * minutes[node]) / slices;
+}
+
+async function measure(node: NodeName, program: Program) {
   await sleep(1000 * WARM_UP_S);
   const from = Date.now();
   const programs = { node: program, robot, meter };
   const before = Object.entries(programs).map(([name, { cpuS }]) => ({ name, cpuS }));
-  await sleep((60_000 * minutes) / slices);
+  await sleep(1000 * sliceS(node));
   const to = Date.now();
   const cost: Cost = Object.fromEntries(
     before.map(({ name, cpuS }) => {

@@ -36,6 +36,8 @@ export function sourcedFrom(setup: string, env: NodeJS.ProcessEnv): NodeJS.Proce
   const text = execFileSync('bash', ['-c', `. "${setup}" >/dev/null 2>&1; env -0`], {
     encoding: 'utf8',
     env,
+    // With a socket for its stdin, which Node's pipes are, Bash may take itself for a remote shell and read ~/.bashrc.
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   return Object.fromEntries(
     text
