@@ -64,7 +64,7 @@ figcaption strong { color: var(--ink); font-weight: 600; }
 .tiles + .columns { margin-top: 2.4rem; }
 
 .pairs { margin-top: 1.6rem; }
-.tiles { display: grid; grid-template-columns: minmax(0, 1.9fr) repeat(3, minmax(0, 1fr)); gap: 1.5rem 2.2rem; }
+.tiles { display: grid; grid-auto-flow: column; grid-template-columns: minmax(0, 1.9fr); grid-auto-columns: minmax(0, 1fr); gap: 1.5rem 2.2rem; }
 .tile { min-width: 0; }
 .tile + .tile { border-left: 1px solid var(--rule); padding-left: 2.2rem; }
 .tile h3 { margin: 0; font: 600 .9rem var(--sans); color: var(--muted); }
@@ -161,7 +161,7 @@ td svg { display: inline-block; vertical-align: middle; max-width: none; }
 footer { padding: 1rem 2rem 3.5rem; color: var(--muted); font-size: .85rem; }
 
 @media screen and (max-width: 62rem) {
-  .tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .tiles { grid-auto-flow: row; grid-template-columns: repeat(3, minmax(0, 1fr)); }
   .tile:first-child { grid-column: 1 / -1; }
   .tile:nth-child(2) { border-left: 0; padding-left: 0; }
   .body { grid-template-columns: minmax(0, 1fr); }
@@ -204,15 +204,15 @@ footer { padding: 1rem 2rem 3.5rem; color: var(--muted); font-size: .85rem; }
   .masthead, main, footer { max-width: none; padding: 0; }
   main > section { border: 0; border-radius: 0; padding: 0; margin: 9mm 0 0; }
   .facts { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 2mm 6mm; padding: 3mm 0; }
-  .tiles { grid-template-columns: minmax(0, 1.9fr) repeat(3, minmax(0, 1fr)); gap: 4mm; }
+  .tiles { grid-auto-flow: column; grid-template-columns: minmax(0, 1.9fr); gap: 4mm; }
   .tile + .tile { padding-left: 4mm; }
   .figure { font-size: 15pt; } .tile:first-child .figure { font-size: 24pt; }
   .columns { gap: 4mm 8mm; }
   .table-box, .episodes-box { max-height: none; overflow: visible; border: 0; }
   .episodes thead th { position: static; box-shadow: none; border-bottom: 1px solid var(--grey); }
   .episodes img { height: 9mm; }
-  .episodes { font-size: 8.5pt; }
-  .episodes td, .episodes th { padding-right: 3mm; }
+  .episodes { font-size: 8pt; }
+  .episodes td, .episodes th { padding-right: 1.5mm; }
   thead { display: table-header-group; }
   .episodes th button { display: contents; }
   .episodes th button::after { content: none; }
