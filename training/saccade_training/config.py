@@ -16,6 +16,16 @@ Role = Literal["wrist_detail", "wrist_context", "global_overview"]
 ROLES: tuple[Role, ...] = typing.get_args(Role)
 SALIENCY_GROUPS = 8  # saliency pooling weighs the channels in this many groups
 
+# The document's directed edges of the cross-attention, query_from_key, in the order of concatenation.
+EDGES: tuple[str, ...] = (
+    "wrist_detail_from_global_overview",
+    "wrist_detail_from_wrist_context",
+    "wrist_context_from_global_overview",
+    "wrist_context_from_wrist_detail",
+    "global_overview_from_wrist_detail",
+    "global_overview_from_wrist_context",
+)
+
 
 class ConfigError(Exception):
     """The user can mend this: the message names the file, the key and what to do."""
@@ -43,6 +53,11 @@ def _divides(section: Any, width: str) -> None:
         raise ConfigError(f"heads is {heads}, which does not divide {width} {d}: choose one that does")
 
 
+def _groups(channels: tuple[int, ...]) -> None:
+    if not channels or any(width % max(1, width // 8) for width in channels):
+        raise ConfigError(f"channels is {list(channels)}: give multiples of 8, for the group norms")
+
+
 @dataclass(frozen=True)
 class CameraSpec:
     name: str
@@ -68,8 +83,7 @@ class BackboneConfig:
                 f"channels has {len(self.channels)} values, strides {len(self.strides)}: give as many of each"
             )
         _at_least(1, self, "channels", "strides")
-        if not self.channels or any(width % max(1, width // 8) for width in self.channels):
-            raise ConfigError(f"channels is {list(self.channels)}: give multiples of 8, for the group norms")
+        _groups(self.channels)
         if self.name == "compact" and self.weights is not None:
             raise ConfigError("weights is for resnet18: remove it or set name to resnet18")
 
@@ -116,6 +130,13 @@ class MpConfig:
     fusion: Literal["fc", "mlp", "attention", "gating"] = "fc"
     cls_fusion: Literal["linear", "mlp", "attention", "gating"] = "linear"
     weights: Literal["separate", "shared"] = "separate"
+    # what is made of the two streams' tokens: (A) averages, (B) averages_fc, (C) pixelwise or (D) all_patches
+    aggregation: Literal["averages", "averages_fc", "pixelwise", "all_patches"] = "pixelwise"
+    # pixelwise only: the fused patches are added to the image map, or are tokens of their own
+    patches: Literal["map", "tokens"] = "map"
+    # a file with pre-trained encoders, written by saccade_training.pretrain; none trains from scratch
+    encoders: str | None = None
+    frozen: bool = False  # the two ViTs keep the weights they start with
 
     def __post_init__(self) -> None:
         _at_least(1, self, "patch", "dim", "depth", "heads")
@@ -126,11 +147,18 @@ class MpConfig:
                 f"weights is shared, but fusion is {self.fusion} and cls_fusion {self.cls_fusion}: "
                 "make them the same mechanism or set weights to separate"
             )
+        if self.frozen and self.encoders is None:
+            raise ConfigError(
+                "frozen is true without encoders: give a file of pre-trained ones, or set it to false"
+            )
 
 
 @dataclass(frozen=True)
 class CamerasConfig:
-    mode: Literal["spatial", "pooled"] = "spatial"
+    # plain: every position of the feature map is a token, as in ACT, and no camera attends to another
+    mode: Literal["spatial", "pooled", "plain"] = "spatial"
+    # spatial and pooled: who attends to whom, by role; an edge counts where the cameras have both roles
+    edges: tuple[str, ...] = EDGES
     # how a cell of the role's grid is read from the feature map: the mean of its positions, or a mean
     # weighted by a learned saliency that starts out uniform (and so as exactly the mean)
     pooling: Literal["average", "saliency"] = "average"
@@ -139,8 +167,19 @@ class CamerasConfig:
     )
     heads: int = 4
     dropout: float = 0.1
+    # vectors that are tiled over each camera's feature map: the measured state, the last command
+    broadcast: tuple[Literal["state", "command"], ...] = ()
 
     def __post_init__(self) -> None:
+        known = [f"{query}_from_{key}" for query in ROLES for key in ROLES]
+        for key, values, choices in (("edges", self.edges, known), ("broadcast", self.broadcast, None)):
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{key} is {list(values)}: name each once")
+            wrong = [value for value in values if choices and value not in choices]
+            if wrong:
+                raise ConfigError(
+                    f"{key} has {wrong[0]!r}: give query_from_key with the roles {', '.join(ROLES)}"
+                )
         if set(self.grids) != set(ROLES) or min(self.grids.values()) < 1:
             raise ConfigError(f"grids is {self.grids}: give a side ≥ 1 for each of {', '.join(ROLES)}")
         _at_least(1, self, "heads")
@@ -159,6 +198,10 @@ class ActConfig:
     cvae: bool = True
     cvae_layers: int = 1
     latent: int = 16
+    # a discrete latent in place of the Gaussian one: vq_class variables, each one of vq_dim codes
+    vq: bool = False
+    vq_class: int = 8
+    vq_dim: int = 8
     # joints are predicted relative to where they were measured at the observation, all but `absolute`
     relative: bool = True
     absolute: tuple[str, ...] = ("gripper",)
@@ -167,10 +210,26 @@ class ActConfig:
         _at_least(
             1, self, "d", "heads", "encoder_layers", "decoder_layers", "ffn", "chunk", "cvae_layers", "latent"
         )
+        _at_least(1, self, "vq_class")
+        _at_least(2, self, "vq_dim")
+        if self.vq and not self.cvae:
+            raise ConfigError("vq is true, but cvae false: set both to true, or vq to false")
         _within(0, 0.9, self, "dropout")
         _divides(self, "d")
         if self.d % 4:
             raise ConfigError(f"d is {self.d}: give a multiple of 4, for sines and cosines of x and y")
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    enabled: bool = False
+    length: int = 128  # steps of the past that are kept
+    layers: int = 1
+    heads: int = 4
+    sequence: int = 128  # rows of an episode that are trained on as one sequence
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "length", "layers", "heads", "sequence")
 
 
 @dataclass(frozen=True)
@@ -179,14 +238,16 @@ class PolicyConfig:
     flow: FlowConfig = field(default_factory=FlowConfig)
     mp: MpConfig = field(default_factory=MpConfig)
     cameras: CamerasConfig = field(default_factory=CamerasConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
     act: ActConfig = field(default_factory=ActConfig)
 
     def __post_init__(self) -> None:
-        d, heads = self.act.d, self.cameras.heads
-        if d % heads:
-            raise ConfigError(
-                f"cameras.heads is {heads}, which does not divide act.d {d}: choose one that does"
-            )
+        d = self.act.d
+        for key, heads in (("cameras", self.cameras.heads), ("memory", self.memory.heads)):
+            if d % heads and (key == "cameras" or self.memory.enabled):
+                raise ConfigError(
+                    f"{key}.heads is {heads}, which does not divide act.d {d}: choose one that does"
+                )
         if self.cameras.pooling == "saliency" and d % SALIENCY_GROUPS:
             raise ConfigError(
                 f"act.d is {d}: give a multiple of {SALIENCY_GROUPS}, or set cameras.pooling to average"
@@ -226,6 +287,7 @@ class TrainConfig:
     validation_fraction: float = 0.05
     validation_rows: int = 1024
     validate_every: int = 1000
+    patience: int = 0  # validations without a better one after which training stops; 0: never
     checkpoint_minutes: float = 3.0
     log_every: int = 50
     threads: int = 0  # 0: PyTorch's choice
@@ -235,7 +297,17 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least(1, self, "batch", "steps", "validation_rows", "validate_every", "log_every")
         _at_least(
-            0, self, "seed", "warmup_steps", "weight_decay", "kl_weight", "checkpoint_minutes", "threads"
+            0,
+            self,
+            *(
+                "seed",
+                "warmup_steps",
+                "weight_decay",
+                "kl_weight",
+                "patience",
+                "checkpoint_minutes",
+                "threads",
+            ),
         )
         _within(0, 1, self, "lr_final", "ema")
         _within(0, 0.9, self, "validation_fraction")
@@ -245,10 +317,44 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class PretrainConfig:
+    """Of saccade_training.pretrain; the encoders themselves are policy.mp's."""
+
+    seed: int = 1
+    batch: int = 32
+    steps: int = 2000
+    lr: float = 5e-4
+    weight_decay: float = 1e-4
+    log_every: int = 50
+    # dino
+    global_px: int = 80  # sides of the crops; multiples of policy.mp.patch
+    local_px: int = 48
+    locals: int = 2  # local crops beside the global one
+    static: float = 0.3  # share of the clips in which nothing changes
+    prototypes: int = 256
+    momentum: float = 0.996  # of the teacher
+    # video
+    horizon: int = 10  # predicts 1 … horizon rows ahead
+    channels: tuple[int, ...] = (16, 32, 64)  # of the U-Net, each level at half the resolution
+
+    def __post_init__(self) -> None:
+        _at_least(
+            1, self, "batch", "steps", "log_every", "global_px", "local_px", "locals", "horizon", "channels"
+        )
+        _at_least(0, self, "seed", "weight_decay")
+        _at_least(2, self, "prototypes")
+        _groups(self.channels)
+        _within(0, 1, self, "static", "momentum")
+        if self.lr <= 0:
+            raise ConfigError(f"lr is {self.lr}: give a value above 0")
+
+
+@dataclass(frozen=True)
 class Config:
     name: str = "policy"
     data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
@@ -303,6 +409,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         return build(hint, value, f"{where}.")
+    if hint is Any:
+        return value
     if origin is Literal:
         if value is False and "off" in args:  # YAML reads off as false
             value = "off"

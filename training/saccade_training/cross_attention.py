@@ -1,23 +1,19 @@
 """Heterogeneous-camera cross-attention: cameras with different jobs, pooled and attended differently.
 
 A role keeps its own grid (6×6, 4×4, 2×2). In `spatial` mode the cells are tokens, so attention selects
-where; in `pooled` mode, the literal first design, each camera is one token and every weight is 1.
+where; in `pooled` mode, the literal first design, each camera is one token and every weight is 1. In `plain`
+mode, for comparison, every position of the feature map is a token of ACT's encoder and there is nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from .config import ROLES, SALIENCY_GROUPS, CamerasConfig, Role
+from .config import SALIENCY_GROUPS, CamerasConfig, CameraSpec
 from .transformer import Attention
-
-# query: the roles it attends to, in the order their features are concatenated
-EDGES: dict[Role, tuple[Role, Role]] = {
-    "wrist_detail": ("global_overview", "wrist_context"),
-    "wrist_context": ("global_overview", "wrist_detail"),
-    "global_overview": ("wrist_detail", "wrist_context"),
-}
 
 
 def pooling_matrix(height: int, width: int, grid: int) -> Tensor:
@@ -44,6 +40,7 @@ class RolePooling(nn.Module):
     ) -> None:
         super().__init__()
         self.spatial = config.mode == "spatial"
+        self.grid = (grid, grid) if self.spatial else (1, 1)
         self.register_buffer("matrix", pooling_matrix(*size, grid), persistent=False)
         self.saliency: nn.Conv2d | None = None
         if config.pooling == "saliency":
@@ -70,41 +67,71 @@ class RolePooling(nn.Module):
         return ((grouped @ self.matrix) / (weight @ self.matrix).unsqueeze(2)).flatten(1, 2)
 
 
-class CrossCameraAttention(nn.Module):
-    """Tokens of the three roles → the same shapes, each having looked at the two others."""
+class PlainTokens(nn.Module):
+    """Feature map [B, d, H, W] → [B, H·W, d], as ACT has it."""
 
-    def __init__(self, d: int, config: CamerasConfig) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
+        self.grid = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(1, 2)
+
+
+class CrossCameraAttention(nn.Module):
+    """Tokens of the cameras → the same shapes, each having looked at those its edges lead to.
+
+    Edges are given by role; each pair of cameras that has the two roles gets a module of its own, named
+    `query_from_key` after the cameras. A camera without edges keeps its tokens.
+    """
+
+    def __init__(self, cameras: Sequence[CameraSpec], d: int, config: CamerasConfig) -> None:
+        super().__init__()
+        # query: the cameras it attends to, in the order their features are concatenated
+        self.sources = {
+            query.name: [
+                key.name
+                for edge in config.edges
+                for key in cameras
+                if key is not query and edge == f"{query.role}_from_{key.role}"
+            ]
+            for query in cameras
+        }
+        self.sources = {query: keys for query, keys in self.sources.items() if keys}
         self.edges = nn.ModuleDict(
             {
-                f"{query}_from_{key}": Attention(d, config.heads, config.dropout)
-                for query, keys in EDGES.items()
+                edge_name(query, key): Attention(d, config.heads, config.dropout)
+                for query, keys in self.sources.items()
                 for key in keys
             }
         )
         self.merge = nn.ModuleDict(
             {
-                role: nn.Sequential(
-                    nn.Linear(3 * d, d), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(d, d)
+                query: nn.Sequential(
+                    nn.Linear((1 + len(keys)) * d, d), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(d, d)
                 )
-                for role in ROLES
+                for query, keys in self.sources.items()
             }
         )
-        self.norms = nn.ModuleDict({role: nn.LayerNorm(d) for role in ROLES})
+        self.norms = nn.ModuleDict({query: nn.LayerNorm(d) for query in self.sources})
 
     def forward(self, tokens: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """tokens: role → [B, cells, d]. Also returns the weights, edge → [B, query cells, key cells]."""
-        fused: dict[str, Tensor] = {}
+        """tokens: camera → [B, cells, d]. Also returns the weights, edge → [B, query cells, key cells]."""
+        fused = dict(tokens)
         weights: dict[str, Tensor] = {}
-        for query, keys in EDGES.items():
+        for query, keys in self.sources.items():
             own = tokens[query]
             seen = [own]
             for key in keys:
-                edge = f"{query}_from_{key}"
+                edge = edge_name(query, key)
                 attention = self.edges[edge]
                 assert isinstance(attention, Attention)
                 attended, weights[edge] = attention.with_weights(own, tokens[key], tokens[key])
                 seen.append(attended)
-            merged = self.merge[query](torch.cat(seen, dim=-1))  # [B, cells, 3d] → [B, cells, d]
+            merged = self.merge[query](torch.cat(seen, dim=-1))  # [B, cells, (1 + keys)·d] → [B, cells, d]
             fused[query] = self.norms[query](own + merged)
         return fused, weights
+
+
+def edge_name(query: str, key: str) -> str:
+    return f"{query}_from_{key}"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import AugmentConfig, Role
-from .lerobot import LeRobotFolder
+from .config import AugmentConfig, ConfigError, Role
+from .lerobot import AGAIN, LeRobotFolder
 from .policy import Normalisation
 from .rows import read_rows
 
@@ -23,6 +23,15 @@ class Batch:
     state: Tensor  # [B, J] raw
     actions: Tensor  # [B, K, A] raw; past an episode's end its last row repeated
     valid: Tensor  # [B, K] bool; false past the end
+    command: Tensor  # [B, J] raw: the action of the row before; an episode's first row has its state
+    first: Tensor  # [B] bool: the row begins its episode
+
+    def to(self, device: torch.device) -> Batch:
+        def send(x: Tensor) -> Tensor:
+            return x.to(device, non_blocking=True)
+
+        values = {k: [send(x) for x in v] if isinstance(v, list) else send(v) for k, v in vars(self).items()}
+        return Batch(**values)
 
 
 class Demonstrations:
@@ -44,8 +53,13 @@ class Demonstrations:
         self.starts = np.cumsum([0, *lengths])
         self.frames = [torch.empty(rows, c.height, c.width, 3, dtype=torch.uint8) for c in self.cameras]
         self.state, self.action = torch.empty(rows, n), torch.empty(rows, n)
+        self.task = torch.empty(rows, dtype=torch.int64)  # index into source.tasks
         into = [frames.numpy() for frames in self.frames]
-        read_rows(self.source.cameras, chosen, self.rate_hz, into, self.state.numpy(), self.action.numpy())
+        vectors = (self.state.numpy(), self.action.numpy(), self.task.numpy())
+        read_rows(self.source.cameras, chosen, self.rate_hz, into, *vectors)
+        unknown = self.task[(self.task < 0) | (self.task >= len(self.source.tasks))]
+        if len(unknown):
+            raise ConfigError(f"{folder}: task_index {int(unknown[0])} is not in meta/tasks.parquet: {AGAIN}")
         self.first = torch.from_numpy(np.repeat(self.starts[:-1], lengths))  # [rows] first row of the episode
         self.last = torch.from_numpy(np.repeat(self.starts[1:], lengths) - 1)
 
@@ -66,8 +80,26 @@ class Demonstrations:
         last = self.last[rows][:, None]
         return self.action[torch.minimum(wanted, last)], wanted <= last
 
+    def windows(self, episodes: Sequence[int], length: int) -> Tensor:
+        """First rows of windows of `length` rows that cover these episodes, each window within one: evenly
+        spread, from its first row on to its last. An episode that is shorter has one window, which runs past
+        its end."""
+        starts = []
+        for e in episodes:
+            first, end = int(self.starts[e]), int(self.starts[e + 1])
+            count = -(-(end - first) // length)
+            starts.append(torch.linspace(first, max(first, end - length), count).long())
+        return torch.cat(starts)
+
+    def sequences(self, starts: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """The rows of windows, [S, length], an episode's last row repeated, and which of them exist."""
+        rows = starts[:, None] + torch.arange(length)
+        last = self.last[starts][:, None]
+        return torch.minimum(rows, last), rows <= last
+
     def batch(self, rows: Tensor, length: int, shift: Shift | None = None) -> Batch:
         before = torch.maximum(rows - 1, self.first[rows])
+        begins = rows == self.first[rows]
         take = shift or (lambda _camera, frames, at: frames[at])
         actions, valid = self.chunks(rows, length)
         return Batch(
@@ -76,6 +108,8 @@ class Demonstrations:
             self.state[rows],
             actions,
             valid,
+            torch.where(begins[:, None], self.state[rows], self.action[before]),
+            begins,
         )
 
     def normalisation(self, relative: Tensor, chunk: int, rows: Tensor) -> Normalisation:
@@ -92,8 +126,12 @@ class Demonstrations:
 class Shift:
     """Reads frames moved by up to ±pixels, the border replicated; both frames of a camera move alike."""
 
-    def __init__(self, pixels: int, cameras: int, batch: int, generator: torch.Generator) -> None:
-        self.dx, self.dy = torch.randint(-pixels, pixels + 1, (2, cameras, batch), generator=generator)
+    def __init__(
+        self, pixels: int, cameras: int, batch: int, generator: torch.Generator, pick: Tensor | None = None
+    ) -> None:
+        """pick: which of the batch's shifts each row gets; without it, row i gets the ith."""
+        shifts = torch.randint(-pixels, pixels + 1, (2, cameras, batch), generator=generator)
+        self.dx, self.dy = shifts if pick is None else shifts[:, :, pick]
 
     def __call__(self, camera: int, frames: Tensor, rows: Tensor) -> Tensor:
         _, height, width, _ = frames.shape
@@ -112,12 +150,16 @@ class Shift:
 
 
 def colour_jitter(
-    config: AugmentConfig, cameras: int, batch: int, generator: torch.Generator
+    config: AugmentConfig, cameras: int, batch: int, generator: torch.Generator, pick: Tensor | None = None
 ) -> Callable[[int, Tensor], Tensor]:
-    """Brightness, contrast and channel gains per sample and camera; both frames of a camera get the same."""
+    """Brightness, contrast and channel gains per sample and camera; both frames of a camera get the same.
+
+    pick: as for Shift.
+    """
 
     def uniform(size: float, channels: int) -> Tensor:
-        return (2 * torch.rand(cameras, batch, channels, 1, 1, generator=generator) - 1) * size
+        drawn = (2 * torch.rand(cameras, batch, channels, 1, 1, generator=generator) - 1) * size
+        return drawn if pick is None else drawn[:, pick]
 
     gain = (1 + uniform(config.contrast, 1)) * (1 + uniform(config.channel_gain, 3))
     offset = uniform(config.brightness, 1) + 0.5 * (1 - gain)  # contrast is about mid-grey

@@ -24,41 +24,75 @@ from torch import Tensor, nn
 
 from . import __version__
 from .config import ConfigError
-from .policy import SaccadePolicy
-from .run import Run, restore
+from .memory import Cache
+from .policy import Carried, PolicyOutput, SaccadePolicy
+from .run import Chosen, Run, restore
 
 TOLERANCE = 1e-4
 OPSET = 18
 
 
 class Graph(nn.Module):
-    """What is exported: one observation (batch 1) in, the chunk in robot units and the views out."""
+    """What is exported: one observation (batch 1) and what is carried in; the chunk in robot units, what is
+    carried on, and the views out."""
 
     def __init__(self, policy: SaccadePolicy) -> None:
         super().__init__()
         self.policy = policy
         # with both flow and M/P off nothing looks at the previous frame
         self.previous = policy.flow is not None or policy.two_stream is not None
-        self.inputs = [name for c in policy.cameras for name in self.frames_of(c.name).values()] + ["state"]
+        # carried from run to run: input → what it is at the start; its output is `<input>_next`
+        self.carried: dict[str, Tensor] = {}
+        if policy.carries_command:
+            self.carried["command"] = torch.zeros(1, len(policy.joints))
+        if policy.memory is not None:
+            empty = policy.memory.empty(1, policy.state_mean)
+            self.carried |= {f"memory_{name}": value for name, value in empty._asdict().items()}
+        self.frames = [name for c in policy.cameras for name in self.frames_of(c.name).values()]
+        self.inputs = [*self.frames, "state", *(["first", *self.carried] if self.carried else [])]
         with torch.no_grad():
-            views = policy(*self._arguments(example_inputs(self, 0))).views
+            views = self._run(example_inputs(self, 0))[0].views
         self.view_names = list(views)
-        self.outputs = ["action", *self.view_names]
+        self.outputs = ["action", *(f"{name}_next" for name in self.carried), *self.view_names]
 
     def frames_of(self, camera: str) -> dict[str, str]:
         """A camera's inputs: which frame → its name."""
         return {"current": camera, **({"previous": f"{camera}_previous"} if self.previous else {})}
 
-    def _arguments(self, inputs: tuple[Tensor, ...]) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        *frames, state = inputs
-        if not self.previous:
-            return frames, frames, state
-        return frames[0::2], frames[1::2], state
+    def _run(self, inputs: tuple[Tensor, ...]) -> tuple[PolicyOutput, Tensor]:
+        """What the policy finds, and the chunk in robot units."""
+        given = dict(zip(self.inputs, inputs, strict=True))
+        frames, state = [given[name] for name in self.frames], given["state"]
+        carried = None
+        if self.carried:
+            cache = [value for name, value in given.items() if name.startswith("memory_")]
+            carried = Carried(given["first"][:, None], given.get("command"), Cache(*cache) if cache else None)
+        step = 2 if self.previous else 1
+        out = self.policy(frames[::step], frames[step - 1 :: step], state, carried=carried)
+        return out, self.policy.actions(out.target, state)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        current, previous, state = self._arguments(inputs)
-        out = self.policy(current, previous, state)
-        return (self.policy.actions(out.target, state), *(out.views[name] for name in self.view_names))
+        out, action = self._run(inputs)
+        # the next run's last command is this chunk's first action
+        following = [action[:, 0]] if self.policy.carries_command else []
+        following += out.cache or ()
+        return (action, *following, *(out.views[name] for name in self.view_names))
+
+    def memory(self) -> dict[str, Any]:
+        """The manifest's entry."""
+        if not self.carried:
+            return {"pairs": []}
+        pairs = [
+            {
+                "input": name,
+                "output": f"{name}_next",
+                "dtype": str(value.dtype).removeprefix("torch."),
+                "shape": list(value.shape),
+                "initial": 0,
+            }
+            for name, value in self.carried.items()
+        ]
+        return {"first": "first", "pairs": pairs}
 
 
 def example_inputs(graph: Graph, seed: int, kind: str = "moved") -> tuple[Tensor, ...]:
@@ -80,7 +114,13 @@ def example_inputs(graph: Graph, seed: int, kind: str = "moved") -> tuple[Tensor
     state = policy.state_mean.cpu() + policy.state_std.cpu() * torch.randn(
         1, len(policy.joints), generator=rng
     )
-    return (*inputs, state)
+    inputs.append(state)
+    if graph.carried:
+        inputs.append(torch.tensor([seed % 2 == 0]))
+    for value in graph.carried.values():
+        some = torch.randn(value.shape, generator=rng)
+        inputs.append(some > 0 if value.dtype == torch.bool else some)
+    return tuple(inputs)
 
 
 def export_graph(graph: Graph, path: Path) -> None:
@@ -137,7 +177,7 @@ def compare(
         feed = {n: x.numpy() for n, x in zip(inputs, example, strict=True)}
         found = session.run(outputs, feed)
         for name, a, b in zip(outputs, expected, found, strict=True):
-            difference = float(np.abs(a.numpy() - b).max())
+            difference = float(np.abs(np.subtract(a.numpy(), b, dtype=np.float64)).max())
             # not a number differs from everything
             worst[name] = max(worst[name], difference if np.isfinite(difference) else float("inf"))
     wrong = {k: v for k, v in worst.items() if v > tolerance}
@@ -147,16 +187,14 @@ def compare(
 
 
 def view_entry(policy: SaccadePolicy, output: str) -> dict[str, Any]:
-    config, cameras = policy.config, {c.name: c for c in policy.cameras}
     kind, _, rest = output.partition("_")
     if kind == "attention":
-        query, key = rest.split("_from_")
-        spatial = config.cameras.mode == "spatial"
-        side = config.cameras.grids[cameras[key].role] if spatial else 1
-        return {"output": output, "kind": kind, "camera": query, "source": key, "grid": [side, side]}
+        query, key = policy.edges[output]
+        grid = list(policy.grids[key])
+        return {"output": output, "kind": kind, "camera": query, "source": key, "grid": grid}
     entry: dict[str, Any] = {"output": output, "kind": kind, "camera": rest}
     if kind == "flow":
-        entry["range_px"] = config.flow.range_px
+        entry["range_px"] = policy.config.flow.range_px
     return entry
 
 
@@ -168,7 +206,7 @@ def manifest(
     parity: dict[str, float],
     name: str,
 ) -> dict[str, Any]:
-    data, config = state["data"], state["config"]
+    data, config, chosen = state["data"], state["config"], Chosen.of(state)
     manifested = ("cameras", "joints", "rate_hz", "task")
     return {
         "format": "saccade-policy",
@@ -194,7 +232,7 @@ def manifest(
             "chunk": policy.config.act.chunk,
             "kind": "joint_position",
         },
-        "memory": {"pairs": []},
+        "memory": graph.memory(),
         "views": [view_entry(policy, output) for output in graph.view_names],
         "strategy": {"name": "ensemble", "m": 0.01},
         "provenance": {
@@ -205,9 +243,9 @@ def manifest(
             "dataset": {key: value for key, value in data.items() if key not in manifested},
             "training": {
                 "seed": config["train"]["seed"],
-                "steps": state["step"],
+                "steps": chosen.step,
                 "minutes": round(state["seconds"] / 60, 1),
-                "validation_l1": state["validation_l1"],
+                "validation_l1": chosen.validation_l1,
                 "options": config["train"],
             },
             "versions": versions(),

@@ -1,7 +1,8 @@
 """The composite policy: raw pixels and joint positions in, a chunk of joint positions out.
 
 Per camera: frames → backbone, with optical flow fused in and the M/P tokens added; position is injected;
-the role's grid pools it; cameras attend to each other; ACT predicts the chunk. Each pathway has its file.
+the role's grid pools it; cameras attend to each other; a memory looks back over the episode; ACT predicts the
+chunk. Each pathway has its file, and is there when the config says so.
 Scaling and normalisation live in here, so that nothing has to be kept in step outside of the graph.
 """
 
@@ -17,10 +18,14 @@ from torch import Tensor, nn
 from .act import Act
 from .backbones import ResNet18Backbone, build_backbone
 from .config import ROLES, CameraSpec, ConfigError, PolicyConfig
-from .cross_attention import CrossCameraAttention, RolePooling
+from .cross_attention import CrossCameraAttention, PlainTokens, RolePooling
+from .encoders import load_encoders
 from .flow import FlowBackbone, RaftSmall, build_flow
 from .flow_fusion import FLOW_FUSIONS
+from .latent import GaussianLatent, VqLatent
+from .memory import Cache, RecurrentMemory
 from .mp import m_channels, p_channels
+from .spatial_broadcast import BroadcastFusion
 from .transformer import sinusoid_2d
 from .two_stream import TwoStreamEncoder
 
@@ -43,11 +48,20 @@ class Normalisation:
 
 
 @dataclass
+class Carried:
+    """What a policy takes from one step of an episode to the next. B rows are S sequences of T steps each."""
+
+    first: Tensor  # [S, T] bool: the step begins an episode
+    command: Tensor | None = None  # [B, A] raw: the command of the step before
+    cache: Cache | None = None  # of the memory, before the first of the T steps; none is an empty one
+
+
+@dataclass
 class PolicyOutput:
     target: Tensor  # [B, K, A], normalised
-    mu: Tensor | None  # [B, latent], in training
-    logvar: Tensor | None
+    latent: GaussianLatent | VqLatent | None  # in training
     views: dict[str, Tensor] = field(default_factory=dict)
+    cache: Cache | None = None  # the memory's, after the last step
 
 
 def over_cameras(function: Callable[..., Tensor], *streams: Sequence[Tensor]) -> list[Tensor]:
@@ -63,7 +77,16 @@ class CameraPath(nn.Module):
 
     position: Tensor
 
-    def __init__(self, config: PolicyConfig, camera: CameraSpec, backbone: nn.Module, channels: int) -> None:
+    def __init__(
+        self,
+        config: PolicyConfig,
+        camera: CameraSpec,
+        backbone: nn.Module,
+        channels: int,
+        on_map: bool,
+        tiled: int,
+    ) -> None:
+        """on_map: M/P patches are added to the map; tiled: size of the vector that is broadcast over it."""
         super().__init__()
         d = config.act.d
         self.backbone = backbone
@@ -82,13 +105,20 @@ class CameraPath(nn.Module):
                 sinusoid_2d(rows, columns, d), size=size, mode="bilinear", align_corners=False
             )
             position = 0.5 * (position + other)
-        self.patches = nn.Conv2d(config.mp.dim, channels, 1) if config.mp.enabled else None
+        self.patches = nn.Conv2d(config.mp.dim, channels, 1) if on_map else None
+        self.broadcast = BroadcastFusion(channels, tiled) if tiled else None
         self.register_buffer("position", position, persistent=False)
         self.features = nn.Conv2d(channels, d, 1)
         self.place = nn.Conv2d(d, d, 1, bias=False)
-        self.pool = RolePooling(d, d, size, config.cameras.grids[camera.role], config.cameras)
+        self.pool: PlainTokens | RolePooling
+        if config.cameras.mode == "plain":
+            self.pool = PlainTokens(size)
+        else:
+            self.pool = RolePooling(d, d, size, config.cameras.grids[camera.role], config.cameras)
 
-    def forward(self, image: Tensor, flow: Tensor | None, patches: Tensor | None) -> Tensor:
+    def forward(
+        self, image: Tensor, flow: Tensor | None, patches: Tensor | None, vector: Tensor | None
+    ) -> Tensor:
         x = self.backbone(image)  # [B, C, h, w]
         if self.flow_backbone is not None and flow is not None:
             moving = self.flow_backbone(flow)  # [B, F, ., .]
@@ -97,6 +127,8 @@ class CameraPath(nn.Module):
         if self.patches is not None and patches is not None:
             patches = self.patches(patches)
             x = x + F.interpolate(patches, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        if self.broadcast is not None and vector is not None:
+            x = self.broadcast(x, vector)
         # Position joins before the pooling and passes a ReLU, so that an average still tells where.
         x = torch.relu(self.features(x) + self.place(self.position))  # [B, d, h, w]
         return self.pool(x)
@@ -119,8 +151,7 @@ class SaccadePolicy(nn.Module):
         normalisation: Normalisation | None = None,
     ) -> None:
         super().__init__()
-        if sorted(c.role for c in cameras) != sorted(ROLES):
-            raise ConfigError(f"the policy needs one camera of each role: {', '.join(ROLES)}")
+        check_cameras(cameras)
         self.config, self.cameras, self.joints = config, list(cameras), list(joints)
         n = len(joints)
         for name, value in vars(normalisation or Normalisation.identity(n)).items():
@@ -129,30 +160,62 @@ class SaccadePolicy(nn.Module):
         self.register_buffer("image_mean", torch.tensor(IMAGE_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("image_std", torch.tensor(IMAGE_STD).view(1, 3, 1, 1), persistent=False)
 
+        # the order of tokens and of what cameras attend to: by role, whatever the dataset's order
+        self.by_role = sorted(cameras, key=lambda c: ROLES.index(c.role))
         shared = build_backbone(config.backbone) if config.backbone.shared else None
+        on_map = config.mp.enabled and config.mp.aggregation == "pixelwise" and config.mp.patches == "map"
         self.paths = nn.ModuleDict()
         for camera in cameras:
             backbone = shared or build_backbone(config.backbone)
-            self.paths[camera.role] = CameraPath(config, camera, backbone, backbone.channels)
+            tiled = n * len(config.cameras.broadcast)
+            self.paths[camera.name] = CameraPath(config, camera, backbone, backbone.channels, on_map, tiled)
         self.flow = None if config.flow.method == "off" else build_flow(config.flow, cameras)
         self.two_stream: nn.ModuleDict | None = None
         extra = 0
         if config.mp.enabled:
             # one pair of encoders for all cameras of a size: change looks alike everywhere
             self.two_stream = nn.ModuleDict()
+            self.cls = nn.ModuleDict()
             for c in cameras:
-                key = f"{c.width}x{c.height}"
+                key = size_key(c)
                 if key not in self.two_stream:
                     self.two_stream[key] = TwoStreamEncoder(c.height, c.width, config.mp)
-            self.cls = nn.ModuleDict({c.role: nn.Linear(config.mp.dim, config.act.d) for c in cameras})
-            extra = len(cameras)
-        self.cross = CrossCameraAttention(config.act.d, config.cameras)
-        spatial = config.cameras.mode == "spatial"
-        cells = sum(config.cameras.grids[role] ** 2 if spatial else 1 for role in ROLES)
+            for c in cameras:
+                aggregate = self.two_stream[size_key(c)].aggregate
+                self.cls[c.name] = nn.Linear(aggregate.width, config.act.d)
+                extra += aggregate.count
+        self.cross: CrossCameraAttention | None = None
+        if config.cameras.mode != "plain":
+            self.cross = CrossCameraAttention(self.by_role, config.act.d, config.cameras)
+        self.memory: RecurrentMemory | None = None
+        if config.memory.enabled:
+            memory = config.memory
+            self.summary = nn.Linear(len(cameras) * config.act.d + n, config.act.d)
+            self.memory = RecurrentMemory(config.act.d, memory.heads, memory.layers, memory.length)
+            extra += 1
+        cells = sum(rows * columns for rows, columns in self.grids.values())
         self.act = Act(config.act, n, cells + extra)
+
+    @property
+    def grids(self) -> dict[str, tuple[int, int]]:
+        """Rows and columns of each camera's tokens, in the order of ACT's perception tokens."""
+        return {c.name: self.paths[c.name].pool.grid for c in self.by_role}
+
+    @property
+    def edges(self) -> dict[str, tuple[str, str]]:
+        """The attention views: name → the camera that looks, and the one it looks at."""
+        sources = self.cross.sources if self.cross is not None else {}
+        return {f"attention_{q}_from_{k}": (q, k) for q, keys in sources.items() for k in keys}
+
+    @property
+    def carries_command(self) -> bool:
+        return "command" in self.config.cameras.broadcast
 
     def load_pretrained(self) -> None:
         """Takes the weight files the config names; a checkpoint holds them, so only a new run needs them."""
+        if self.two_stream is not None and self.config.mp.encoders is not None:
+            for encoder in self.two_stream.values():
+                load_encoders(encoder, self.config.mp)
         if isinstance(self.flow, RaftSmall) and self.config.flow.weights is not None:
             self.flow.load(self.config.flow.weights)
         if self.config.backbone.weights is not None:
@@ -180,10 +243,17 @@ class SaccadePolicy(nn.Module):
         actions: Tensor | None = None,
         valid: Tensor | None = None,
         colour: Callable[[int, Tensor], Tensor] | None = None,
+        carried: Carried | None = None,
+        vq_sample: Tensor | None = None,
     ) -> PolicyOutput:
         """current, previous: per camera uint8 [B, H, W, 3]; state [B, J] raw; actions [B, K, A] raw and
-        valid [B, K] in training; colour(camera, frame in [0, 1]) augments both frames of a camera alike."""
+        valid [B, K] in training; colour(camera, frame in [0, 1]) augments both frames of a camera alike;
+        carried: without it each row is the first of its episode; vq_sample: see Act."""
         views: dict[str, Tensor] = {}
+        if carried is None:
+            carried = Carried(torch.ones(len(state), 1, dtype=torch.bool, device=state.device))
+        normal_state = (state - self.state_mean) / self.state_std
+        vector = self._tiled(state, normal_state, carried)
 
         def prepare(frames: Sequence[Tensor]) -> list[Tensor]:
             unit = [x.permute(0, 3, 1, 2).float() * (1 / 255) for x in frames]  # [B, 3, H, W] in [0, 1]
@@ -198,39 +268,73 @@ class SaccadePolicy(nn.Module):
             flows = [x.clamp(-reach, reach) / reach for x in found]
             views |= {f"flow_{c.name}": x for c, x in zip(self.cameras, flows, strict=True) if x is not None}
         patches: list[Tensor | None] = [None] * len(now)
-        cls: list[Tensor] = []
+        changes: list[Tensor] = []
         if self.two_stream is not None:
             m, p = over_cameras(m_channels, before, now), over_cameras(p_channels, now)
-            patches, cls = self._two_stream(m, p)
+            patches, changes = self._two_stream(m, p)
             views |= {f"m_{c.name}": x for c, x in zip(self.cameras, m, strict=True)}
             views |= {f"p_{c.name}": x for c, x in zip(self.cameras, p, strict=True)}
 
         tokens = {
-            c.role: self.paths[c.role]((x - self.image_mean) / self.image_std, flow, patch)
+            c.name: self.paths[c.name]((x - self.image_mean) / self.image_std, flow, patch, vector)
             for c, x, flow, patch in zip(self.cameras, now, flows, patches, strict=True)
         }
-        tokens, weights = self.cross(tokens)
-        names = {c.role: c.name for c in self.cameras}
-        for edge, weight in weights.items():
-            query, key = edge.split("_from_")
-            views[f"attention_{names[query]}_from_{names[key]}"] = weight
-        perception = torch.cat([tokens[role] for role in ROLES] + [x[:, None] for x in cls], dim=1)
+        if self.cross is not None:
+            tokens, weights = self.cross(tokens)
+            views |= {f"attention_{edge}": weight for edge, weight in weights.items()}
+        seen = [tokens[c.name] for c in self.by_role] + changes  # [B, tokens, d] each
+        cache = None
+        if self.memory is not None:
+            means = [tokens[c.name].mean(dim=1) for c in self.by_role]
+            summary = self.summary(torch.cat([*means, normal_state], dim=-1))  # [B, d]
+            latents, cache = self.memory(
+                summary.unflatten(0, tuple(carried.first.shape)), carried.first, carried.cache
+            )
+            seen.append(latents.flatten(0, 1)[:, None])
 
-        normal_state = (state - self.state_mean) / self.state_std
         target = None if actions is None else self.target(actions, state)
-        predicted, mu, logvar = self.act(perception, normal_state, target, valid)
-        return PolicyOutput(predicted, mu, logvar, views)
+        predicted, latent = self.act(torch.cat(seen, dim=1), normal_state, target, valid, vq_sample)
+        return PolicyOutput(predicted, latent, views, cache)
+
+    def _tiled(self, state: Tensor, normal_state: Tensor, carried: Carried) -> Tensor | None:
+        """The vector that is broadcast over the maps, [B, F]; at an episode's start the last command is the
+        state."""
+        parts = []
+        for source in self.config.cameras.broadcast:
+            if source == "state":
+                parts.append(normal_state)
+            else:
+                command = state if carried.command is None else carried.command
+                command = torch.where(carried.first.flatten()[:, None], state, command)
+                parts.append((command - self.state_mean) / self.state_std)
+        return torch.cat(parts, dim=-1) if parts else None
 
     def _two_stream(self, m: list[Tensor], p: list[Tensor]) -> tuple[list[Tensor | None], list[Tensor]]:
+        """Per camera the patches for its map, if any, and its tokens [B, T, d]."""
         assert self.two_stream is not None
         patches: list[Tensor | None] = [None] * len(m)
-        cls: list[Tensor] = [m[0]] * len(m)
+        changes: list[Tensor] = [m[0]] * len(m)
         for key, encoder in self.two_stream.items():
-            at = [i for i, c in enumerate(self.cameras) if f"{c.width}x{c.height}" == key]
-            cls_all, patches_all = encoder(torch.cat([m[i] for i in at]), torch.cat([p[i] for i in at]))
-            for i, one, grid in zip(at, cls_all.chunk(len(at)), patches_all.chunk(len(at)), strict=True):
-                cls[i], patches[i] = self.cls[self.cameras[i].role](one), grid
-        return patches, cls
+            at = [i for i, c in enumerate(self.cameras) if size_key(c) == key]
+            tokens, grids = encoder(torch.cat([m[i] for i in at]), torch.cat([p[i] for i in at]))
+            for n, i in enumerate(at):
+                changes[i] = self.cls[self.cameras[i].name](tokens.chunk(len(at))[n])
+                patches[i] = None if grids is None else grids.chunk(len(at))[n]
+        return patches, changes
+
+
+def size_key(camera: CameraSpec) -> str:
+    return f"{camera.width}x{camera.height}"
+
+
+def check_cameras(cameras: Sequence[CameraSpec]) -> None:
+    """Raises ConfigError for none, and for names that cannot name a camera's weights."""
+    if not cameras:
+        raise ConfigError("the policy needs at least one camera: name some under data.cameras")
+    names = [c.name for c in cameras]
+    for name in names:
+        if names.count(name) > 1 or "." in name or hasattr(nn.ModuleDict, name):
+            raise ConfigError(f"{name!r} cannot name a camera here, or names two: rename it in the dataset")
 
 
 def relative_joints(config: PolicyConfig, joints: Sequence[str]) -> Tensor:

@@ -30,10 +30,11 @@ def read_rows(
     frames: Sequence[np.ndarray],
     state: np.ndarray,
     action: np.ndarray,
+    task: np.ndarray,
 ) -> None:
-    """Fills frames (per camera uint8 [rows, H, W, 3]), state and action (float32 [rows, J]) with the first
-    rows of a dataset: those of its first episodes. Pillow and PyAV decode outside Python's lock, so
-    threads do."""
+    """Fills frames (per camera uint8 [rows, H, W, 3]), state and action (float32 [rows, J]) and the tasks'
+    indices (int64 [rows]) with the first rows of a dataset: those of its first episodes. Pillow and PyAV
+    decode outside Python's lock, so threads do."""
     stills = [(c, f) for c, f in zip(cameras, frames, strict=True) if not c.video]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, of_file in groupby(episodes, lambda e: e.file):
@@ -43,6 +44,7 @@ def read_rows(
                 rows = slice(row, row + batch.num_rows)
                 state[rows] = _vectors(path, batch, STATE, state.shape[1])
                 action[rows] = _vectors(path, batch, ACTION, action.shape[1])
+                task[rows] = batch.column("task_index").to_numpy(zero_copy_only=False)
                 _decode(pool, path, batch, [(c.key, f[rows]) for c, f in stills], row)
         _all(
             pool.map(
@@ -54,7 +56,7 @@ def read_rows(
 
 def _batches(path: Path, first: int, end: int, images: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Rows [first, end) of the dataset, with which this file begins, in batches, each with its first row."""
-    columns = ["index", STATE, ACTION, *images]
+    columns = ["index", "task_index", STATE, ACTION, *images]
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]

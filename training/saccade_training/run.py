@@ -70,10 +70,24 @@ class Run:
         temporary.replace(self.metrics)
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The averaged weights that validation and export use: the last, or with patience the best."""
+
+    step: int
+    validation_l1: float | None
+    weights: dict[str, Any]
+
+    @staticmethod
+    def of(state: dict[str, Any]) -> Chosen:
+        best = state["best"] or state
+        return Chosen(best["step"], best["validation_l1"], best["ema"])
+
+
 def restore(state: dict[str, Any]) -> tuple[Config, SaccadePolicy]:
     """The config and the policy of a checkpoint, with its averaged (EMA) weights, ready for inference."""
     config = from_dict(state["config"])
     cameras = [CameraSpec(**c) for c in state["data"]["cameras"]]
     policy = SaccadePolicy(config.policy, cameras, state["data"]["joints"])
-    policy.load_state_dict(state["ema"])
+    policy.load_state_dict(Chosen.of(state).weights)
     return config, policy.eval()

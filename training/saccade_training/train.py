@@ -2,6 +2,7 @@
 
 Run again with the same RUN_DIR and it goes on from the last checkpoint. Every step seeds its own
 randomness from (seed, step), so a resumed run takes exactly the steps an uninterrupted one would.
+Under torchrun several processes share each step's batch (distributed.py).
 """
 
 from __future__ import annotations
@@ -26,22 +27,21 @@ from torch import Tensor
 
 from . import __version__
 from .config import Config, ConfigError, TrainConfig, from_dict, load_config, to_dict
+from .contract import check_robot
 from .dataset import Batch, Demonstrations, Shift, colour_jitter
+from .distributed import Processes
 from .plots import loss_curve
-from .policy import SaccadePolicy, relative_joints
+from .policy import Carried, PolicyOutput, SaccadePolicy, relative_joints
 from .run import Run
 
 
-def masked_l1(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Mean |error| over the joints of the steps that exist. [B, K, A], [B, K, A], [B, K] → []."""
+def masked_l1(predicted: Tensor, target: Tensor, valid: Tensor, count: Tensor | None = None) -> Tensor:
+    """Mean |error| over the joints of the steps that exist. [B, K, A], [B, K, A], [B, K] → [].
+
+    count: of the steps that exist, where that is not this batch's own.
+    """
     error = (predicted.float() - target).abs().mean(dim=-1)
-    return (error * valid).sum() / valid.sum()
-
-
-def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(q(z|·) ‖ N(0, 1)), summed over the latent, mean over the batch."""
-    mu, logvar = mu.float(), logvar.float()
-    return -0.5 * (1 + logvar - mu.pow(2) - logvar.exp()).sum(dim=1).mean()
+    return (error * valid).sum() / (valid.sum() if count is None else count)
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
@@ -68,27 +68,47 @@ def _epoch_order(length: int, seed: int) -> Tensor:
 @dataclass
 class Split:
     train: Tensor  # rows
-    validation: Tensor
+    validation: Tensor  # what is validated on: rows, or first rows of sequences
+    train_episodes: list[int]
     validation_episodes: list[int]
 
     @staticmethod
-    def of(data: Demonstrations, config: TrainConfig) -> Split:
+    def of(data: Demonstrations, config: TrainConfig, sequence: int = 1) -> Split:
         """By episode: a held-out episode shares no frame with training."""
         order = torch.randperm(data.episodes, generator=torch.Generator().manual_seed(config.seed)).tolist()
         held_out = max(1, round(config.validation_fraction * data.episodes)) if data.episodes > 1 else 0
         validation, train = sorted(order[:held_out]), sorted(order[held_out:])
-        rows = data.rows_of(validation or train)
-        stride = max(1, math.ceil(len(rows) / config.validation_rows))  # spread evenly over the episodes
-        return Split(data.rows_of(train), rows[::stride], validation)
+        held = validation or train
+        units = data.windows(held, sequence) if sequence > 1 else data.rows_of(held)
+        # spread evenly over the episodes
+        stride = max(1, math.ceil(len(units) * sequence / config.validation_rows))
+        return Split(data.rows_of(train), units[::stride], train, validation)
 
 
 class Trainer:
     def __init__(
-        self, config: Config, data: Demonstrations, run: Run, max_minutes: float | None = None
+        self,
+        config: Config,
+        data: Demonstrations,
+        run: Run,
+        max_minutes: float | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self.config, self.data, self.run = config, data, run
+        self.processes = processes or Processes()
         self.max_seconds = None if max_minutes is None else 60 * max_minutes
-        self.split = Split.of(data, config.train)
+        # rows of an episode that are one sample: a policy with a memory learns from sequences
+        self.sequence = config.policy.memory.sequence if config.policy.memory.enabled else 1
+        self.split = Split.of(data, config.train, self.sequence)
+        self.units = self.split.train
+        if self.sequence > 1:
+            self.units = data.windows(self.split.train_episodes, self.sequence)
+        self.batch = min(max(1, config.train.batch // self.sequence), len(self.units))  # units a step
+        if self.batch % self.processes.count:
+            raise ConfigError(
+                f"a step has {self.batch} samples (train.batch, or as many as there are), which "
+                f"{self.processes.count} processes cannot share evenly: give a multiple"
+            )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.train.seed)
         normalisation = data.normalisation(
@@ -97,6 +117,7 @@ class Trainer:
         self.policy = SaccadePolicy(config.policy, data.cameras, data.joints, normalisation).to(self.device)
         if not run.checkpoint.exists():
             self.policy.load_pretrained()
+        self.model = self.processes.wrap(self.policy)
         self.average = copy.deepcopy(self.policy).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.policy.parameters(), lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
@@ -104,6 +125,10 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0  # spent training so far, over all interruptions
         self.validation_l1: float | None = None
+        self.best: dict[str, Any] | None = (
+            None  # with patience: the best validation's step, L1 and averaged weights
+        )
+        self.worse = 0  # validations since
         if run.checkpoint.exists():
             self._resume(run.load())
 
@@ -135,6 +160,8 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "validation_l1": self.validation_l1,
+            "best": self.best,
+            "worse": self.worse,
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -156,8 +183,14 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.validation_l1 = state["validation_l1"]
+        self.best, self.worse = state["best"], state["worse"]
 
     # -- a step ----------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        patience = self.config.train.patience
+        return self.progress >= 1 or 0 < patience <= self.worse
 
     @property
     def progress(self) -> float:
@@ -169,39 +202,45 @@ class Trainer:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _batch(self, rows: Tensor, shift: Shift | None = None) -> Batch:
-        b = self.data.batch(rows, self.config.policy.act.chunk, shift)
-        if self.device.type == "cpu":
-            return b
-        send = self.device
-        return Batch(
-            [x.to(send) for x in b.current],
-            [x.to(send) for x in b.previous],
-            b.state.to(send),
-            b.actions.to(send),
-            b.valid.to(send),
-        )
+    def _batch(self, units: Tensor, shift: Shift | None = None) -> Batch:
+        """Of rows, or of all rows of sequences, one sequence after the other."""
+        length = self.config.policy.act.chunk
+        if self.sequence == 1:
+            return self.data.batch(units, length, shift).to(self.device)
+        rows, exist = self.data.sequences(units, self.sequence)
+        batch = self.data.batch(rows.flatten(), length, shift)
+        batch.valid &= exist.flatten()[:, None]
+        return batch.to(self.device)
+
+    def _run(self, policy: torch.nn.Module, batch: Batch, state: Tensor, **training: Any) -> PolicyOutput:
+        carried = Carried(batch.first.unflatten(0, (-1, self.sequence)), batch.command)
+        with self._autocast():
+            return policy(batch.current, batch.previous, state, carried=carried, **training)
 
     def take_step(self) -> dict[str, Tensor | float]:
-        train = self.config.train
-        torch.manual_seed(train.seed * 1_000_003 + self.step)
+        train, processes = self.config.train, self.processes
+        # each process draws its own latent and dropout; the augmentation is drawn alike and shared out
+        torch.manual_seed(train.seed * 1_000_003 + self.step + 7_368_787 * processes.rank)
         generator = torch.Generator().manual_seed(train.seed * 1_000_003 + self.step)
-        rows = rows_of_step(self.split.train, train.batch, self.step, train.seed)
+        units = rows_of_step(self.units, self.batch, self.step, train.seed)
+        mine = torch.arange(len(units))[processes.rank :: processes.count]
+        pick = mine.repeat_interleave(self.sequence)  # one augmentation a sequence
         cameras, augment = len(self.data.cameras), train.augment
-        shift = Shift(augment.shift_px, cameras, len(rows), generator) if augment.shift_px else None
-        colour = colour_jitter(augment, cameras, len(rows), generator)
-        batch = self._batch(rows, shift)
-        noise = torch.randn(batch.state.shape, generator=generator).to(self.device)
+        shift = Shift(augment.shift_px, cameras, len(units), generator, pick) if augment.shift_px else None
+        colour = colour_jitter(augment, cameras, len(units), generator, pick)
+        batch = self._batch(units[mine], shift)
+        noise = torch.randn(len(units), self.sequence, batch.state.shape[1], generator=generator)[mine]
+        noise = noise.flatten(0, 1).to(self.device)
         state = batch.state + augment.state_noise * noise * self.policy.state_std
 
         lr = learning_rate(train, self.step, self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        self.policy.train()
-        with self._autocast():
-            out = self.policy(batch.current, batch.previous, state, batch.actions, batch.valid, colour)
-        l1 = masked_l1(out.target, self.policy.target(batch.actions, state), batch.valid)
-        kl = l1.new_zeros(()) if out.mu is None or out.logvar is None else kl_divergence(out.mu, out.logvar)
+        self.model.train()
+        out = self._run(self.model, batch, state, actions=batch.actions, valid=batch.valid, colour=colour)
+        count = None if processes.count == 1 else processes.mean(batch.valid.sum().float())
+        l1 = masked_l1(out.target, self.policy.target(batch.actions, state), batch.valid, count)
+        kl = l1.new_zeros(()) if out.latent is None else out.latent.kl()
         loss = l1 + train.kl_weight * kl
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -209,7 +248,8 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self._average()
-        return {"l1": l1.detach(), "kl": kl.detach(), "grad_norm": norm, "lr": lr}
+        found = {"l1": processes.mean(l1.detach()), "kl": processes.mean(kl.detach())}
+        return {**found, "grad_norm": norm, "lr": lr}
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -222,10 +262,9 @@ class Trainer:
         """L1 of the averaged weights on held-out episodes: normalised, and per joint in rad (m)."""
         total, count = 0.0, 0
         by_joint = torch.zeros(len(self.data.joints), device=self.device)
-        for rows in self.split.validation.split(256):
-            b = self._batch(rows)
-            with self._autocast():
-                predicted = self.average(b.current, b.previous, b.state).target.float()
+        for units in self.split.validation.split(max(1, 256 // self.sequence)):
+            b = self._batch(units)
+            predicted = self._run(self.average, b, b.state).target.float()
             n = int(b.valid.sum())
             total += float(masked_l1(predicted, self.average.target(b.actions, b.state), b.valid)) * n
             error = (self.average.actions(predicted, b.state) - b.actions).abs()
@@ -233,21 +272,37 @@ class Trainer:
             count += n
         self.validation_l1 = total / count
         joints = {j: round(float(e), 6) for j, e in zip(self.data.joints, by_joint / count, strict=True)}
+        if self.config.train.patience:
+            self._keep_best(self.validation_l1)
         return {"step": self.step, "validation_l1": self.validation_l1, "joint_error": joints}
+
+    def _keep_best(self, l1: float) -> None:
+        self.worse += 1
+        if self.best is None or l1 < self.best["validation_l1"]:
+            weights = {name: value.clone() for name, value in self.average.state_dict().items()}
+            self.best, self.worse = {"step": self.step, "validation_l1": l1, "ema": weights}, 0
 
     # -- the run ---------------------------------------------------------------------------------------
 
     def train(self, say: Callable[[str], None]) -> None:
-        """To the end of the schedule, saving as it goes."""
-        train = self.config.train
+        """To the end of the schedule, or until validation has stopped getting better, saving as it goes."""
+        train, leads = self.config.train, self.processes.leads
         before = saved = time.monotonic()
         resumed_at, resumed_seconds = self.step, self.seconds
-        self.run.rewind_metrics(self.step)
+        if leads:
+            self.run.rewind_metrics(self.step)
         window: list[dict[str, Tensor | float]] = []  # what the steps since the last log line found
-        while self.progress < 1:
+        while not self.done:
             window.append(self.take_step())
-            self.seconds = resumed_seconds + time.monotonic() - before
+            self.seconds = self.processes.agreed(resumed_seconds + time.monotonic() - before, self.device)
             last = self.progress >= 1
+            if last or self.step % train.validate_every == 0:
+                if leads:
+                    validated = self.validate()
+                self.worse = int(self.processes.agreed(self.worse, self.device))
+                last = self.done
+            if not leads:
+                continue
             if last or self.step % train.log_every == 0:
                 means = {
                     name: sum(float(found[name]) for found in window) / len(window) for name in window[0]
@@ -256,13 +311,15 @@ class Trainer:
                 self.run.log({"step": self.step, "seconds": round(self.seconds, 1), **means})
                 self._report(say, means, (self.step - resumed_at) / (time.monotonic() - before))
             if last or self.step % train.validate_every == 0:
-                found = self.validate()
-                self.run.log({**found, "seconds": round(self.seconds, 1)})
-                say(f"  validation L1 {found['validation_l1']:.4f}  {found['joint_error']}")
+                self.run.log({**validated, "seconds": round(self.seconds, 1)})
+                say(f"  validation L1 {validated['validation_l1']:.4f}  {validated['joint_error']}")
             if last or time.monotonic() - saved > 60 * train.checkpoint_minutes:
                 self.run.save(self.state())
                 loss_curve(self.run.read_metrics(), self.run.folder / "loss_curve.png")
                 saved = time.monotonic()
+        if self.best is not None:
+            say(f"the best validation was that of step {self.best['step']}: export uses its weights")
+        self.processes.wait()
 
     def _report(self, say: Callable[[str], None], means: dict[str, float], per_second: float) -> None:
         left = (self.config.train.steps - self.step) / per_second
@@ -283,29 +340,44 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--max-minutes", type=float, help="anneal and stop within this much training time")
     parser.add_argument("--episodes", type=int, help="use only the first N episodes")
+    parser.add_argument("--robot", type=Path, help="robot contract that the dataset must fit")
     args = parser.parse_args(argv)
     if args.max_minutes is not None and not 0 < args.max_minutes < math.inf:
         parser.error(f"--max-minutes is {args.max_minutes}: give minutes above 0")
     if args.episodes is not None and args.episodes < 1:
         parser.error(f"--episodes is {args.episodes}: give at least 1")
+    processes = Processes.join()
     try:
-        config = load_config(args.config)
-        if config.train.threads:
-            torch.set_num_threads(config.train.threads)
-        print(f"reading {args.data}", flush=True)
-        before = time.monotonic()
-        data = Demonstrations(args.data, args.episodes, config.data.cameras)
-        reading = time.monotonic() - before
-        trainer = Trainer(config, data, Run(args.out), args.max_minutes)
+        run_command(args, processes)
+    except ConfigError as error:
+        if processes.leads:
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
+        return 130
+    finally:
+        processes.leave()
+    return 0
+
+
+def run_command(args: argparse.Namespace, processes: Processes) -> None:
+    def say(line: str) -> None:
+        if processes.leads:
+            print(line, flush=True)
+
+    config = load_config(args.config)
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    say(f"reading {args.data}")
+    before = time.monotonic()
+    data = Demonstrations(args.data, args.episodes, config.data.cameras)
+    if args.robot is not None:
+        check_robot(data.source, args.robot)
+    reading = time.monotonic() - before
+    trainer = Trainer(config, data, Run(args.out), args.max_minutes, processes)
+    if processes.leads:
         run = Run.open(args.out)  # only now, so that a refusal leaves no folder behind
-        size = sum(p.numel() for p in trainer.policy.parameters()) / 1e6
-        print(
-            f"{data.episodes} episodes, {len(data)} rows ({len(trainer.split.train)} to train on), read in "
-            f"{reading:.0f} s; "
-            f"{size:.2f} M parameters; {trainer.device}, {torch.get_num_threads()} threads; "
-            + (f"resuming at step {trainer.step}" if trainer.step else "starting"),
-            flush=True,
-        )
         run.note_session(
             {
                 "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -316,6 +388,7 @@ def main(argv: list[str] | None = None) -> int:
                 "rows": {"train": len(trainer.split.train), "validation": len(trainer.split.validation)},
                 "max_minutes": args.max_minutes,
                 "device": str(trainer.device),
+                "processes": processes.count,
                 "threads": torch.get_num_threads(),
                 "cpus": os.cpu_count(),
                 "versions": {
@@ -325,16 +398,17 @@ def main(argv: list[str] | None = None) -> int:
                 },
             }
         )
-        if trainer.progress >= 1:
-            print(f"{args.out} is trained already: export it, or raise train.steps (--max-minutes) to go on")
-        trainer.train(lambda line: print(line, flush=True))
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
-        return 130
-    return 0
+    size = sum(p.numel() for p in trainer.policy.parameters()) / 1e6
+    say(
+        f"{data.episodes} episodes, {len(data)} rows ({len(trainer.split.train)} to train on), read in "
+        f"{reading:.0f} s; "
+        f"{size:.2f} M parameters; {trainer.device}, {torch.get_num_threads()} threads"
+        + (f", {processes.count} processes; " if processes.count > 1 else "; ")
+        + (f"resuming at step {trainer.step}" if trainer.step else "starting")
+    )
+    if trainer.done:
+        say(f"{args.out} is trained already: export it, or raise train.steps (--max-minutes) to go on")
+    trainer.train(say)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
-"""Two-stream encoder: one ViT for the M channels, one for the P channels, fused at each location.
-
-Position survives: patch_i = fuse(M_i, P_i), N tokens of D, and one fused CLS token.
-"""
+"""Two-stream encoder: a ViT for the M channels, one for the P channels, and what is made of their tokens."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .aggregation import AGGREGATIONS, Pixelwise
 from .config import ConfigError, MpConfig
-from .transformer import Attention, EncoderLayer
+from .transformer import EncoderLayer
 
 
 class PatchEncoder(nn.Module):
-    """A small ViT. [B, channels, H, W] → [B, 1 + N, D], CLS first, N = (H/patch)·(W/patch)."""
+    """A small ViT. [B, channels, H, W] → [B, 1 + N, D], CLS first, N = (H/patch)·(W/patch).
+
+    Frames of another size than it was made for (crops in pre-training) take its positions interpolated.
+    """
 
     def __init__(self, channels: int, height: int, width: int, config: MpConfig) -> None:
         super().__init__()
+        self.patch = config.patch
         self.grid = (height // config.patch, width // config.patch)
         if (self.grid[0] * config.patch, self.grid[1] * config.patch) != (height, width):
             raise ConfigError(
@@ -32,90 +35,48 @@ class PatchEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.embed(x).flatten(2).transpose(1, 2)  # [B, N, D]
-        tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), patches], dim=1) + self.position
+        tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), patches], dim=1)
+        tokens = tokens + self._position(self.grid_of(x))
         for layer in self.layers:
             tokens = layer(tokens)
         return self.norm(tokens)
 
+    def grid_of(self, x: Tensor) -> tuple[int, int]:
+        """Rows and columns of patches that a frame [B, ., H, W] has."""
+        return int(x.shape[-2]) // self.patch, int(x.shape[-1]) // self.patch
 
-# A fusion takes m and p, [B, T, D] each, and what either may attend to, m_keys and p_keys [B, S, D];
-# those that work token by token need no keys. They return [B, T, D].
-
-
-class LinearFusion(nn.Module):
-    """FC([M ; P]), at each token."""
-
-    def __init__(self, d: int, heads: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(2 * d, d)
-
-    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
-        return self.fc(torch.cat([m, p], dim=-1))
+    def _position(self, grid: tuple[int, int]) -> Tensor:
+        return self.position if grid == self.grid else resized(self.position, self.grid, grid)
 
 
-class MlpFusion(nn.Module):
-    def __init__(self, d: int, heads: int) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(2 * d, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
-
-    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
-        return self.mlp(torch.cat([m, p], dim=-1))
-
-
-class GatingFusion(nn.Module):
-    """g = σ(W[M ; P]), per dimension; fused = g·M + (1 − g)·P."""
-
-    def __init__(self, d: int, heads: int) -> None:
-        super().__init__()
-        self.gate = nn.Linear(2 * d, d)
-
-    def forward(self, m: Tensor, p: Tensor, *_keys: Tensor) -> Tensor:
-        gate = torch.sigmoid(self.gate(torch.cat([m, p], dim=-1)))
-        return gate * m + (1 - gate) * p
-
-
-class AttentionFusion(nn.Module):
-    """M attends to P and P to M, each keeping its own token as a residual; the two are averaged.
-
-    The CLS tokens attend to all of the other stream's tokens: among one key the weight would always be 1.
-    """
-
-    def __init__(self, d: int, heads: int) -> None:
-        super().__init__()
-        self.m_from_p = Attention(d, heads)
-        self.p_from_m = Attention(d, heads)
-
-    def forward(self, m: Tensor, p: Tensor, m_keys: Tensor, p_keys: Tensor) -> Tensor:
-        return 0.5 * (m + self.m_from_p(m, p_keys, p_keys) + p + self.p_from_m(p, m_keys, m_keys))
-
-
-TOKEN_FUSIONS = {
-    "fc": LinearFusion,
-    "linear": LinearFusion,
-    "mlp": MlpFusion,
-    "attention": AttentionFusion,
-    "gating": GatingFusion,
-}
+def resized(position: Tensor, grid: tuple[int, int], to: tuple[int, int]) -> Tensor:
+    """Position embeddings [1, 1 + rows·columns, D] for another grid, as DINO has it; the CLS token stays."""
+    cells = position[:, 1:].transpose(1, 2).unflatten(2, grid)  # [1, D, rows, columns]
+    cells = F.interpolate(cells, size=to, mode="bicubic", align_corners=False)
+    return torch.cat([position[:, :1], cells.flatten(2).transpose(1, 2)], dim=1)
 
 
 class TwoStreamEncoder(nn.Module):
-    """M [B, 4, H, W], P [B, 5, H, W] → cls [B, D], patches [B, D, H/patch, W/patch]."""
+    """M [B, 4, H, W], P [B, 5, H, W] → tokens [B, T, width] and, where patches join the image map, that map's
+    [B, D, H/patch, W/patch] (see aggregation.py)."""
 
     def __init__(self, height: int, width: int, config: MpConfig) -> None:
         super().__init__()
         self.m_encoder = PatchEncoder(4, height, width, config)
         self.p_encoder = PatchEncoder(5, height, width, config)
-        self.patch_fusion = TOKEN_FUSIONS[config.fusion](config.dim, config.heads)
-        self.cls_fusion = (
-            self.patch_fusion
-            if config.weights == "shared"
-            else TOKEN_FUSIONS[config.cls_fusion](config.dim, config.heads)
-        )
         self.grid = self.m_encoder.grid
+        self.aggregate = AGGREGATIONS[config.aggregation](config, self.grid[0] * self.grid[1])
+        if config.frozen:
+            self.m_encoder.requires_grad_(False)
+            self.p_encoder.requires_grad_(False)
 
-    def forward(self, m: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        m_all, p_all = self.m_encoder(m), self.p_encoder(p)  # [B, 1 + N, D]
-        m_patches, p_patches = m_all[:, 1:], p_all[:, 1:]
-        cls = self.cls_fusion(m_all[:, :1], p_all[:, :1], m_all, p_all)[:, 0]  # [B, D]
-        patches = self.patch_fusion(m_patches, p_patches, m_patches, p_patches)  # [B, N, D]
-        return cls, patches.transpose(1, 2).unflatten(2, self.grid)
+    @property
+    def joins_map(self) -> bool:
+        return isinstance(self.aggregate, Pixelwise) and self.aggregate.on_map
+
+    def forward(self, m: Tensor, p: Tensor) -> tuple[Tensor, Tensor | None]:
+        tokens, patches = self.aggregate(self.m_encoder(m), self.p_encoder(p))
+        if patches is None:
+            return tokens, None
+        grid = self.m_encoder.grid_of(m)
+        return tokens, patches.transpose(1, 2).unflatten(2, grid)

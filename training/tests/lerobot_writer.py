@@ -44,6 +44,7 @@ def write_lerobot(
     fps: int = 20,
     episodes_a_file: int = 1000,
     videos: bool = False,
+    task: str = "push the square",
 ) -> Path:
     """roles: what meta/saccade.json says; without them there is none, as in anyone else's dataset."""
     cameras = list(demos[0].frames)
@@ -75,7 +76,7 @@ def write_lerobot(
             writer.write_table(table)
             entry: dict[str, Any] = {
                 "episode_index": len(episodes),
-                "tasks": ["push the square"],
+                "tasks": [task],
                 "length": n,
                 "data/chunk_index": 0,
                 "data/file_index": number,
@@ -101,7 +102,7 @@ def write_lerobot(
     at = meta / "episodes" / "chunk-000" / "file-000.parquet"
     at.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(episodes), at)
-    tasks = pa.table({"task_index": [0], "__index_level_0__": ["push the square"]})
+    tasks = pa.table({"task_index": [0], "__index_level_0__": [task]})
     pq.write_table(tasks, meta / "tasks.parquet")
     features: dict[str, Any] = {
         key: {"dtype": "float32", "shape": [len(joints)], "names": joints}

@@ -63,6 +63,26 @@ def test_the_previous_frame_is_the_row_before_but_an_episodes_first_is_its_own(d
         assert torch.equal(previous, frames[[0, 4, 10]])
 
 
+def test_the_command_before_is_the_row_befores_action_and_at_the_start_the_state(
+    data: Demonstrations,
+) -> None:
+    batch = data.batch(torch.tensor([0, 5, 10]), 4)
+    assert batch.first.tolist() == [True, False, True]
+    assert torch.equal(batch.command, torch.stack([data.state[0], data.action[4], data.state[10]]))
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 11, 40])
+def test_windows_cover_every_row_and_stay_in_their_episode(data: Demonstrations, length: int) -> None:
+    starts = data.windows([1, 3], length)
+    rows, exist = data.sequences(starts, length)
+    assert set(rows[exist].tolist()) == set(data.rows_of([1, 3]).tolist())
+    assert torch.equal(
+        rows, torch.minimum(starts[:, None] + torch.arange(length), data.last[starts][:, None])
+    )
+    assert {10, 33} <= set(starts.tolist())  # each begins where its episode does
+    assert exist.all() == (length <= 11)
+
+
 def test_normalisation_leaves_out_the_padding(data: Demonstrations) -> None:
     relative = torch.tensor([1.0] * 6 + [0.0])
     n = data.normalisation(relative, 4, torch.arange(10))

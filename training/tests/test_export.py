@@ -22,7 +22,7 @@ from saccade_training.config import ConfigError
 from saccade_training.dataset import Demonstrations
 from saccade_training.export import Graph, check_parity, export, export_graph
 from saccade_training.export import main as export_main
-from saccade_training.policy import SaccadePolicy
+from saccade_training.policy import Carried, SaccadePolicy
 from saccade_training.record_measurement import main as record_main
 from saccade_training.run import Run, restore
 from saccade_training.train import Trainer
@@ -152,8 +152,15 @@ def test_the_graph_gives_actions_in_robot_units(run: Run, bundle: Path) -> None:
         {"flow": {"fusion": "attention", "scale": 0.75}, "mp": {"fusion": "gating", "cls_fusion": "mlp"}},
         {"cameras": {"mode": "pooled", "pooling": "saliency"}, "backbone": {"shared": True}},
         {"backbone": {"name": "resnet18", "channels": [8], "strides": [2]}, "act": {"d": 24}},
+        {"cameras": {"mode": "plain", "broadcast": ["state"]}, "mp": {"aggregation": "averages"}},
+        {"mp": {"aggregation": "averages_fc"}, "act": {"vq": True}},
+        {"mp": {"aggregation": "all_patches"}, "cameras": {"broadcast": ["state", "command"]}},
+        {
+            "mp": {"patches": "tokens", "weights": "shared"},
+            "memory": {"enabled": True, "length": 3, "heads": 2},
+        },
     ],
-    ids=["bare", "alpha", "channel-attention", "pooled", "resnet18"],
+    ids=["bare", "alpha", "channel-attention", "pooled", "resnet18", "A", "B", "D", "memory"],
 )
 def test_other_architectures_agree_with_pytorch_too(policy: dict[str, Any], tmp_path: Path) -> None:
     graph = Graph(tiny_policy(policy).eval()).eval()
@@ -162,6 +169,52 @@ def test_other_architectures_agree_with_pytorch_too(policy: dict[str, Any], tmp_
     assert list(parity) == graph.outputs
     views = {name.split("_")[0] for name in graph.view_names}
     assert ("flow" in views) == (policy.get("flow", {}).get("method") != "off")
+
+
+def test_what_is_carried_is_declared_and_the_graph_goes_on_from_it(
+    data: Demonstrations, tmp_path: Path
+) -> None:
+    options = {"memory": {"enabled": True, "length": 3, "heads": 2, "sequence": 4}}
+    run = Run.open(tmp_path / "run")
+    config = tiny_config({**options, "cameras": {"broadcast": ["command"]}}, steps=1)
+    Trainer(config, data, run).train(lambda _: None)
+    export(run, tmp_path / "bundle")
+    memory = read(tmp_path / "bundle")["memory"]
+    shapes = {
+        "command": ("float32", [1, 7]),
+        "memory_keys": ("float32", [1, 1, 3, 16]),
+        "memory_values": ("float32", [1, 1, 3, 16]),
+        "memory_valid": ("bool", [1, 3]),
+    }
+    assert memory == {
+        "first": "first",
+        "pairs": [
+            {"input": name, "output": f"{name}_next", "dtype": dtype, "shape": shape, "initial": 0}
+            for name, (dtype, shape) in shapes.items()
+        ],
+    }
+    graph = session(tmp_path / "bundle" / "policy.onnx")
+    _, policy = restore(run.load())
+    names = ["action", *(f"{name}_next" for name in shapes)]
+    carried = {k: np.zeros(shape, dtype=dtype) for k, (dtype, shape) in shapes.items()}
+    frames = random_frames(batch=5, seed=3)
+    states = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    first, commands, found = torch.tensor([[True, False, False, True, False]]), [], []
+    for t in range(5):
+        feed = {"state": states[t : t + 1].numpy(), "first": first[0, t : t + 1].numpy(), **carried}
+        for camera, frame in zip(CAMERAS, frames, strict=True):
+            now, before = frame[t : t + 1].numpy(), frame[max(0, t - 1) : max(0, t - 1) + 1].numpy()
+            feed |= {camera["name"]: now, f"{camera['name']}_previous": before}
+        action, *following = graph.run(names, feed)
+        found.append(action[0])
+        commands.append(carried["command"][0])
+        carried = dict(zip(shapes, following, strict=True))
+        assert np.array_equal(carried["command"], action[:, 0])
+    # the whole episode at once in PyTorch
+    before = [torch.cat([frame[:1], frame[:-1]]) for frame in frames]
+    with torch.no_grad():
+        out = policy(frames, before, states, carried=Carried(first, torch.from_numpy(np.stack(commands))))
+    assert np.abs(np.stack(found) - policy.actions(out.target, states).numpy()).max() < 1e-4
 
 
 def test_a_policy_that_does_not_look_at_the_previous_frame_does_not_ask_for_it(

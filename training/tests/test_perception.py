@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from saccade_training.backbones import CompactBackbone, ResNet18Backbone
-from saccade_training.config import ROLES, CamerasConfig, ConfigError, MpConfig
-from saccade_training.cross_attention import EDGES, CrossCameraAttention, RolePooling, pooling_matrix
+from saccade_training.config import EDGES, ROLES, CamerasConfig, CameraSpec, ConfigError, MpConfig
+from saccade_training.cross_attention import CrossCameraAttention, RolePooling, pooling_matrix
 from saccade_training.flow_fusion import FLOW_FUSIONS
 from saccade_training.mp import m_channels, p_channels
-from saccade_training.two_stream import TOKEN_FUSIONS, TwoStreamEncoder
+from saccade_training.spatial_broadcast import BroadcastFusion, spatial_broadcast
+from saccade_training.stream_fusion import TOKEN_FUSIONS
+from saccade_training.two_stream import TwoStreamEncoder, resized
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -94,10 +96,11 @@ def two_streams(**options: object) -> TwoStreamEncoder:
 def test_patches_keep_their_place(fusion: str) -> None:
     encoder = two_streams(fusion=fusion)
     cls, patches = encoder(noise(2, 4, 32, 48), noise(2, 5, 32, 48))
-    assert cls.shape == (2, 16)
-    assert patches.shape == (2, 16, 2, 3)
-    flat = encoder.patch_fusion(*(x := (noise(2, 6, 16), noise(2, 6, 16, seed=1))), *x)
-    swapped = encoder.patch_fusion(*(y := tuple(t[:, [1, 0, 2, 3, 4, 5]] for t in x)), *y)
+    assert cls.shape == (2, 1, 16)
+    assert patches is not None and patches.shape == (2, 16, 2, 3)
+    fusion = encoder.aggregate.patch_fusion
+    flat = fusion(*(x := (noise(2, 6, 16), noise(2, 6, 16, seed=1))), *x)
+    swapped = fusion(*(y := tuple(t[:, [1, 0, 2, 3, 4, 5]] for t in x)), *y)
     assert torch.allclose(flat[:, [1, 0, 2, 3, 4, 5]], swapped, atol=1e-6)
 
 
@@ -126,7 +129,7 @@ def test_attention_is_the_average_of_both_directions() -> None:
 
 
 def test_shared_weights_are_one_module_and_separate_ones_two() -> None:
-    shared, separate = two_streams(weights="shared"), two_streams(weights="separate")
+    shared, separate = (two_streams(weights=weights).aggregate for weights in ("shared", "separate"))
     assert shared.cls_fusion is shared.patch_fusion
     assert separate.cls_fusion is not separate.patch_fusion
 
@@ -134,6 +137,84 @@ def test_shared_weights_are_one_module_and_separate_ones_two() -> None:
 def test_frames_that_do_not_divide_into_patches_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"mp\.patch is 16, which does not divide 40×32 px"):
         TwoStreamEncoder(32, 40, MpConfig())
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({"aggregation": "averages"}, (2, 1, 64)),
+        ({"aggregation": "averages_fc"}, (2, 1, 16)),
+        ({"patches": "tokens"}, (2, 7, 16)),
+        ({"aggregation": "all_patches"}, (2, 14, 16)),
+    ],
+)
+def test_the_other_aggregations_give_tokens_alone(options: dict[str, str], shape: tuple[int, ...]) -> None:
+    tokens, patches = two_streams(**options)(noise(2, 4, 32, 48), noise(2, 5, 32, 48))
+    assert tokens.shape == shape
+    assert patches is None
+
+
+def test_averages_do_not_know_where_anything_is_and_patches_do() -> None:
+    """Why the document prefers (C) and (D): what M's patches say, moved elsewhere, is the same to (A)."""
+    m, p = noise(1, 7, 16), noise(1, 7, 16, seed=1)
+    moved = torch.cat([m[:, :1], m[:, 1:].roll(1, dims=1)], dim=1)
+
+    def aggregate(name: str, m: Tensor) -> Tensor:
+        return two_streams(aggregation=name, patches="tokens").aggregate(m, p).tokens
+
+    for name, same in (
+        ("averages", True),
+        ("averages_fc", True),
+        ("pixelwise", False),
+        ("all_patches", False),
+    ):
+        assert torch.allclose(aggregate(name, m), aggregate(name, moved), atol=1e-6) == same, name
+
+
+def test_frames_of_another_size_take_the_positions_interpolated() -> None:
+    encoder = two_streams().m_encoder
+    assert encoder(noise(1, 4, 64, 16)).shape == (1, 1 + 4, 16)
+    flat = torch.ones(1, 1 + 6, 16)
+    assert torch.allclose(resized(flat, (2, 3), (5, 4)), torch.ones(1, 1 + 20, 16), atol=1e-5)
+    assert torch.equal(resized(encoder.position, (2, 3), (2, 3))[:, :1], encoder.position[:, :1])
+
+
+# -- spatial broadcast -----------------------------------------------------------------------------
+
+
+def test_a_vector_is_tiled_over_the_grid() -> None:
+    grid, vector = noise(3, 8, 8, 8), noise(3, 16, seed=1)
+    joined = spatial_broadcast(grid, vector)
+    assert joined.shape == (3, 24, 8, 8)
+    assert torch.equal(joined[:, :8], grid)
+    assert all(torch.equal(joined[:, 8:, y, x], vector) for y in range(8) for x in range(8))
+
+
+def test_a_linear_probe_on_the_average_finds_the_vector() -> None:
+    """The specification's quality test: MSE < 0.01 within 500 Adam steps, lr 0.01."""
+    torch.manual_seed(0)
+    grid, vector = noise(256, 8, 8, 8), noise(256, 16, seed=1)
+    average = spatial_broadcast(grid, vector).mean(dim=(2, 3))  # [256, 24]
+    probe = nn.Linear(24, 16)
+    adam = torch.optim.Adam(probe.parameters(), lr=0.01)
+    for _ in range(500):
+        adam.zero_grad()
+        F.mse_loss(probe(average), vector).backward()
+        adam.step()
+    unseen_grid, unseen = noise(256, 8, 8, 8, seed=2), noise(256, 16, seed=3)
+    assert F.mse_loss(probe(spatial_broadcast(unseen_grid, unseen).mean(dim=(2, 3))), unseen) < 0.01
+    # and it is the vector that is found: without it the probe knows nothing
+    assert F.mse_loss(probe(spatial_broadcast(unseen_grid, 0 * unseen).mean(dim=(2, 3))), unseen) > 0.5
+
+
+def test_broadcast_fusion_keeps_the_maps_shape_and_reads_both() -> None:
+    module = BroadcastFusion(8, 3)
+    grid, vector = noise(2, 8, 4, 5).requires_grad_(), noise(2, 3, seed=1).requires_grad_()
+    fused = module(grid, vector)
+    assert fused.shape == grid.shape
+    fused.sum().backward()
+    assert grid.grad is not None and grid.grad.abs().sum() > 0
+    assert vector.grad is not None and vector.grad.abs().sum() > 0
 
 
 # -- flow fusion -----------------------------------------------------------------------------------
@@ -193,9 +274,16 @@ def test_a_role_gives_a_token_a_cell_or_one_in_all(mode: str, cells: int) -> Non
 # -- cross-camera attention ------------------------------------------------------------------------
 
 
+CAMERAS = [CameraSpec(role, role, 32, 32) for role in ROLES]  # named after their roles
+# query: the roles it attends to, in the order their features are concatenated
+SEEN: dict[str, list[str]] = {}
+for edge in EDGES:
+    SEEN.setdefault(edge.split("_from_")[0], []).append(edge.split("_from_")[1])
+
+
 def cross(mode: str = "spatial") -> tuple[CrossCameraAttention, dict[str, Tensor]]:
     torch.manual_seed(0)
-    module = CrossCameraAttention(16, CamerasConfig(mode=mode, heads=2)).eval()  # type: ignore[arg-type]
+    module = CrossCameraAttention(CAMERAS, 16, CamerasConfig(mode=mode, heads=2)).eval()  # type: ignore[arg-type]
     cells = {"wrist_detail": 36, "wrist_context": 16, "global_overview": 4}
     return module, {
         role: noise(2, n if mode == "spatial" else 1, 16, seed=i) for i, (role, n) in enumerate(cells.items())
@@ -213,11 +301,12 @@ def changed_roles(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[st
 
 
 def test_the_edges_are_the_documents() -> None:
-    assert EDGES == {
-        "wrist_detail": ("global_overview", "wrist_context"),
-        "wrist_context": ("global_overview", "wrist_detail"),
-        "global_overview": ("wrist_detail", "wrist_context"),
+    assert SEEN == {
+        "wrist_detail": ["global_overview", "wrist_context"],
+        "wrist_context": ["global_overview", "wrist_detail"],
+        "global_overview": ["wrist_detail", "wrist_context"],
     }
+    assert cross()[0].sources == SEEN
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -229,7 +318,7 @@ def test_each_role_has_its_own_layer_norm(role: str) -> None:
     assert changed_roles(before, after) == {role}
 
 
-@pytest.mark.parametrize(("query", "key"), [(q, k) for q, keys in EDGES.items() for k in keys])
+@pytest.mark.parametrize(("query", "key"), [edge.split("_from_") for edge in EDGES])
 def test_each_directed_edge_has_its_own_module_named_query_from_key(query: str, key: str) -> None:
     module, tokens = cross()
     assert len({id(p) for edge in module.edges.values() for p in edge.parameters()}) == 6 * 8
@@ -240,9 +329,9 @@ def test_each_directed_edge_has_its_own_module_named_query_from_key(query: str, 
     assert [e for e in weights if not torch.equal(weights[e], weights_after[e])] == [f"{query}_from_{key}"]
 
 
-@pytest.mark.parametrize(("query", "keys"), EDGES.items())
+@pytest.mark.parametrize(("query", "keys"), SEEN.items())
 def test_a_role_sees_the_two_others_and_the_attended_come_from_the_named_camera(
-    query: str, keys: tuple[str, str]
+    query: str, keys: list[str]
 ) -> None:
     module, tokens = cross()
     _, before = module(tokens)

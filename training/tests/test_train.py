@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from torchvision.models.optical_flow import raft_small
 
 from saccade_training.config import Config, ConfigError, TrainConfig
 from saccade_training.dataset import Demonstrations
+from saccade_training.distributed import Processes
 from saccade_training.run import Run, restore
 from saccade_training.train import Split, Trainer, learning_rate, main, rows_of_step
 
@@ -151,6 +155,105 @@ def test_validation_and_export_use_the_averaged_weights(data: Demonstrations, tm
 def test_bf16_trains(data: Demonstrations, tmp_path: Path) -> None:
     found = losses(trained(tiny_config(bf16=True, steps=2), data, tmp_path))
     assert all(0 < loss < 10 for loss in found.values())
+
+
+def test_with_patience_training_stops_when_validation_gets_no_better_and_the_best_is_exported(
+    data: Demonstrations, tmp_path: Path
+) -> None:
+    # no learning rate to speak of: every validation is as good as the first, none better
+    config = tiny_config(steps=50, lr=1e-12, warmup_steps=0, validate_every=2, patience=3, ema=0.0)
+    run = trained(config, data, tmp_path)
+    state = run.load()
+    assert [m["step"] for m in run.read_metrics() if "validation_l1" in m] == [2, 4, 6, 8]
+    assert (state["step"], state["best"]["step"]) == (8, 2)
+    before = run.metrics.read_bytes()
+    trained(config, data, tmp_path)  # has nothing left to do
+    assert run.metrics.read_bytes() == before
+
+
+def test_patience_keeps_the_weights_of_the_best_validation(data: Demonstrations, tmp_path: Path) -> None:
+    run = trained(tiny_config(steps=6, validate_every=2, patience=5), data, tmp_path)
+    state = run.load()
+    validated = {m["step"]: m["validation_l1"] for m in run.read_metrics() if "validation_l1" in m}
+    best = min(validated, key=lambda step: validated[step])
+    assert (state["best"]["step"], state["best"]["validation_l1"]) == (best, validated[best])
+    state["best"]["ema"]["act.head.bias"] += 1
+    _, policy = restore(state)
+    assert torch.equal(policy.act.head.bias, state["best"]["ema"]["act.head.bias"])
+
+
+# -- sequences -------------------------------------------------------------------------------------
+
+MEMORY = {"enabled": True, "length": 8, "heads": 2, "sequence": 4}
+
+
+def test_a_policy_with_a_memory_trains_on_sequences_and_resumes(data: Demonstrations, tmp_path: Path) -> None:
+    config = tiny_config({"memory": MEMORY, "cameras": {"broadcast": ["command"]}}, checkpoint_minutes=0.0)
+    whole = trained(config, data, tmp_path / "whole")
+    part = Run.open(tmp_path / "part")
+
+    def interrupt(line: str) -> None:
+        if line.startswith("step 3 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(config, data, part).train(interrupt)
+    trained(config, data, part.folder)
+    assert losses(part) == losses(whole)
+    trainer = Trainer(config, data, whole)
+    assert trainer.batch == 2  # sequences of 4 rows: 8 rows a step
+    assert set(trainer.units.tolist()) <= set(trainer.split.train.tolist())
+    assert not set(trainer.split.validation.tolist()) & set(trainer.split.train.tolist())
+
+
+def test_rows_past_an_episodes_end_do_not_count(data: Demonstrations, tmp_path: Path) -> None:
+    """A window longer than its episodes: their last row, repeated, is not learned from."""
+    config = tiny_config({"memory": {**MEMORY, "sequence": 40}}, steps=1, batch=80)
+    trainer = Trainer(config, data, Run.open(tmp_path))
+    units = trainer.units
+    batch = trainer._batch(units)
+    _, exist = data.sequences(units, 40)
+    assert not exist.all()
+    assert torch.equal(batch.valid.any(dim=1), exist.flatten())
+    assert batch.first.unflatten(0, (-1, 40)).sum() == len(units)  # each begins its episode once
+
+
+# -- several processes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_two_processes_take_the_steps_that_one_takes(demos: Path, tmp_path: Path, memory: bool) -> None:
+    policy = {
+        **TINY,
+        # the latent is drawn by each process for itself
+        "act": {**TINY["act"], "cvae": False},
+        "memory": {**MEMORY, "enabled": memory},
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"name": "tiny", "policy": policy, "train": {**TRAIN, "steps": 3}}))
+    asked = [f"--config={config}", f"--data={demos}"]
+    assert main([*asked, f"--out={tmp_path / 'one'}"]) == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "saccade_training.train", *asked, f"--out={tmp_path / 'two'}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 processes; starting" in done.stdout
+    assert done.stdout.count("validation L1") == 1  # one of them speaks
+    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+    a, b = one.load(), two.load()
+    for name in a["ema"]:
+        assert torch.allclose(a["ema"][name].float(), b["ema"][name].float(), atol=1e-4), name
+    assert b["validation_l1"] == pytest.approx(a["validation_l1"], abs=1e-4)
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(data: Demonstrations, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a step has 8 samples .* 3 processes cannot share evenly"):
+        Trainer(tiny_config(), data, Run.open(tmp_path), processes=Processes(0, 3))
 
 
 def test_raft_weights_are_read_once_and_then_live_in_the_checkpoint(tmp_path: Path) -> None:

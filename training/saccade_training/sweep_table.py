@@ -1,0 +1,203 @@
+"""A sweep's results: per policy, and summed up per row as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .config import ConfigError
+from .sweep_file import Sweep
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained policy, evaluated."""
+
+    seed: int
+    bundle: str
+    parameters: int
+    train_minutes: float
+    validation_l1: float | None
+    episodes: int
+    successes: int
+    average_return: float
+    position_errors_m: list[float]  # of the episodes that have one
+    run_ms: float | None  # inference, median
+
+
+def read_outcome(seed: int, folder: Path) -> Outcome:
+    """From the bundle's manifest and the rollout's summary. Raises ConfigError naming the file and what it
+    lacks."""
+    path = folder / "bundle" / "policy.yaml"
+    try:
+        provenance = yaml.safe_load(path.read_text())["provenance"]
+        training, size = provenance["training"], provenance["architecture"]["parameters"]
+        path = folder / "evaluation" / "summary.json"
+        summary = json.loads(path.read_text())
+        finished = [r for r in summary["results"] if r["stop"] != "interrupted"]
+        if not finished:
+            raise ConfigError(f"{path} holds no finished episode: remove {path.parent} and run again")
+        errors = [r.get("metrics", {}).get("position_error_m") for r in finished]
+        return Outcome(
+            seed,
+            str(folder / "bundle"),
+            size,
+            training["minutes"],
+            training["validation_l1"],
+            len(finished),
+            sum(bool(r["success"]) for r in finished),
+            summary["average_return"],
+            [float(e) for e in errors if e is not None],
+            summary["run_ms"]["p50"] if summary["run_ms"] else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not what a sweep leaves ({error!r}): remove {folder}") from error
+
+
+def wilson95(successes: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, Z95 * Z95
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+    """A row's figures over its training seeds; episodes are pooled."""
+    if not outcomes:
+        return None
+    episodes, successes = sum(o.episodes for o in outcomes), sum(o.successes for o in outcomes)
+    errors = [e for o in outcomes for e in o.position_errors_m]
+    times = [o.run_ms for o in outcomes if o.run_ms is not None]
+    return {
+        "seeds": [o.seed for o in outcomes],
+        "episodes": episodes,
+        "success_rate": successes / episodes,
+        "success_ci95": list(wilson95(successes, episodes)),
+        "success_by_seed": [o.successes / o.episodes for o in outcomes],
+        "average_return": sum(o.average_return * o.episodes for o in outcomes) / episodes,
+        "position_error_m": sum(errors) / len(errors) if errors else None,
+        "parameters": outcomes[0].parameters,
+        "train_minutes": sum(o.train_minutes for o in outcomes) / len(outcomes),
+        "run_ms": sum(times) / len(times) if times else None,
+    }
+
+
+RATIOS = ("parameters", "train_minutes", "run_ms")
+
+
+def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
+    """The rows that have results, in the file's order, with their ratios against the reference row."""
+    reference = summarise(outcomes[sweep.file.reference])
+    rows = []
+    for row in sweep.file.rows:
+        found = summarise(outcomes[row.name])
+        if found is None:
+            continue
+        ratios = {
+            f"{key}_ratio": found[key] / reference[key]
+            if reference and reference[key] and found[key]
+            else None
+            for key in RATIOS
+        }
+        about = {"group": row.group, "name": row.name, "demonstrations": row.demonstrations}
+        rows.append({**about, **found, **ratios, "predicted": row.predicted})
+    return rows
+
+
+def write_tables(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]], out: Path) -> str:
+    """Writes results.json, table.csv and table.md; returns the last."""
+    rows = table(sweep, outcomes)
+    policies = {name: [asdict(o) for o in found] for name, found in outcomes.items() if found}
+    results = {
+        "sweep": sweep.file.name,
+        "reference": sweep.file.reference,
+        "rows": rows,
+        "policies": policies,
+    }
+    text = markdown(sweep, rows)
+    for name, content in (
+        ("results.json", json.dumps(results, indent=2)),
+        ("table.csv", as_csv(rows)),
+        ("table.md", text),
+    ):
+        temporary = out / f".{name}"
+        temporary.write_text(content)
+        temporary.replace(out / name)
+    return text
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {k: " ".join(f"{x:.6g}" for x in v) if isinstance(v, list) else v for k, v in row.items()}
+            )
+    return buffer.getvalue()
+
+
+def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
+    evaluate, reference = sweep.file.evaluate, sweep.file.reference
+    header = [
+        *(
+            "row",
+            "success (95 %)",
+            "by seed",
+            "return",
+            "position error",
+            "parameters",
+            "training",
+            "inference",
+        ),
+        *(f"{what} / {reference}" for what in ("parameters", "training", "inference")),
+        "predicted",
+    ]
+    lines = [
+        f"# {sweep.file.name}",
+        "",
+        f"{evaluate.task}, {evaluate.episodes} episodes a policy from seed {evaluate.seed}, strategy "
+        f"{evaluate.strategy}; success over all of a row's policies, Wilson's interval.",
+    ]
+    group = None
+    for row in rows:
+        if row["group"] != group:
+            group = row["group"]
+            lines += ["", *([f"## {group}", ""] if group else [])]
+            lines += ["| " + " | ".join(header) + " |", "|" + ":--|" * len(header)]
+        lines.append("| " + " | ".join(_cells(row)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def shown(value: float | None, text: str) -> str:
+        return "–" if value is None else text.format(value)
+
+    low, high = row["success_ci95"]
+    error = row["position_error_m"]
+    return [
+        row["name"],
+        f"{100 * row['success_rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
+        " / ".join(f"{100 * rate:.0f}" for rate in row["success_by_seed"]),
+        f"{row['average_return']:.1f}",
+        shown(None if error is None else 100 * error, "{:.2f} cm"),
+        f"{row['parameters'] / 1e6:.2f} M",
+        f"{row['train_minutes']:.1f} min",
+        shown(row["run_ms"], "{:.1f} ms"),
+        *(shown(row[f"{key}_ratio"], "{:.2f}×") for key in RATIOS),
+        row["predicted"],
+    ]
