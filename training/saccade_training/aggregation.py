@@ -6,6 +6,7 @@ encoder and, where the patches keep their place beside the image map, that map.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,14 @@ class Aggregated(NamedTuple):
     patches: Tensor | None  # [B, N, D], to be added to the image map
 
 
-class Averages(nn.Module):
+class Aggregation(nn.Module):
+    """Takes m and p, [B, 1 + N, D]."""
+
+    width: int  # of its tokens
+    count: int  # of them
+
+
+class Averages(Aggregation):
     """(A): [m_cls ; p_cls ; mean of M's patches ; mean of P's], one token of 4·D."""
 
     def __init__(self, config: MpConfig, patches: int) -> None:
@@ -44,7 +52,7 @@ class AveragesFc(Averages):
         return Aggregated(self.fc(super().forward(m, p).tokens), None)
 
 
-class Pixelwise(nn.Module):
+class Pixelwise(Aggregation):
     """(C): patch_i = fuse(M_i, P_i) at each location, and one fused CLS token: N + 1 tokens of D."""
 
     def __init__(self, config: MpConfig, patches: int) -> None:
@@ -67,7 +75,7 @@ class Pixelwise(nn.Module):
         return Aggregated(torch.cat([cls, patches], dim=1), None)
 
 
-class AllPatches(nn.Module):
+class AllPatches(Aggregation):
     """(D): all tokens of both streams, unfused: 2·(N + 1) tokens of D."""
 
     def __init__(self, config: MpConfig, patches: int) -> None:
@@ -78,7 +86,7 @@ class AllPatches(nn.Module):
         return Aggregated(torch.cat([m, p], dim=1), None)
 
 
-AGGREGATIONS = {
+AGGREGATIONS: dict[str, Callable[[MpConfig, int], Aggregation]] = {
     "averages": Averages,
     "averages_fc": AveragesFc,
     "pixelwise": Pixelwise,

@@ -30,8 +30,15 @@ class Batch:
         def send(x: Tensor) -> Tensor:
             return x.to(device, non_blocking=True)
 
-        values = {k: [send(x) for x in v] if isinstance(v, list) else send(v) for k, v in vars(self).items()}
-        return Batch(**values)
+        return Batch(
+            [send(x) for x in self.current],
+            [send(x) for x in self.previous],
+            send(self.state),
+            send(self.actions),
+            send(self.valid),
+            send(self.command),
+            send(self.first),
+        )
 
 
 class Demonstrations:

@@ -18,6 +18,7 @@ from .clips import draw_pairs
 from .config import PretrainConfig
 from .dataset import Demonstrations
 from .mp import m_channels, p_channels
+from .objective import Objective
 from .two_stream import TwoStreamEncoder
 
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, CENTRE_MOMENTUM = 0.1, 0.04, 0.9
@@ -36,7 +37,7 @@ class DinoHead(nn.Module):
         return F.linear(F.normalize(self.mlp(x), dim=-1), F.normalize(self.prototypes, dim=-1))
 
 
-class TwoStreamDino(nn.Module):
+class TwoStreamDino(Objective):
     centre: Tensor
 
     def __init__(self, encoder: TwoStreamEncoder, width: int, config: PretrainConfig) -> None:
@@ -75,8 +76,8 @@ class TwoStreamDino(nn.Module):
     @torch.no_grad()
     def after_step(self) -> None:
         """The teacher follows the student."""
-        teacher = list(self.teacher.parameters())
-        student = [*self.encoder.parameters(), *self.head.parameters()]
+        teacher: list[Tensor] = list(self.teacher.parameters())
+        student: list[Tensor] = [*self.encoder.parameters(), *self.head.parameters()]
         torch._foreach_lerp_(teacher, student, 1 - self.config.momentum)
 
 

@@ -13,12 +13,13 @@ from .clips import draw_pairs
 from .config import PretrainConfig
 from .dataset import Demonstrations
 from .mp import m_channels, p_channels
+from .objective import Objective
 from .two_stream import TwoStreamEncoder
 
 TASK_DIM = 16
 
 
-class InverseDynamics(nn.Module):
+class InverseDynamics(Objective):
     mean: Tensor
     std: Tensor
 
@@ -51,6 +52,3 @@ class InverseDynamics(nn.Module):
         wanted = ((data.action - data.state)[rows].to(device) - self.mean) / self.std
         found = self.act(before.to(device), now.to(device), data.task[rows].to(device))
         return (found - wanted).abs().mean()
-
-    def after_step(self) -> None:
-        pass

@@ -7,17 +7,19 @@ cameras' tokens, which every architecture has: cells, positions of the map, or o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .aggregation import Pixelwise
 from .clips import unit
 from .dataset import Batch, Demonstrations
 from .mp import m_channels, p_channels
-from .policy import Carried, SaccadePolicy, size_key
+from .policy import Carried, SaccadePolicy
 from .run import Run, restore
 from .sweep_file import Sweep
 from .sweep_table import Outcome, table
@@ -54,11 +56,10 @@ def m_share(policy: SaccadePolicy, batch: Batch) -> Tensor:
     Measured, so that it means the same for every mechanism: how far the fused value moves when a stream's
     tokens are replaced by their mean, M's move over both moves. 0.5 is an even share.
     """
-    assert policy.two_stream is not None
     moves = []
     for i, camera in enumerate(policy.cameras):
-        encoder = policy.two_stream[size_key(camera)]
-        fusion = encoder.aggregate.patch_fusion
+        encoder = policy.encoder_of(camera)
+        fusion = cast(Pixelwise, encoder.aggregate).patch_fusion
         before, now = unit(batch.previous[i]), unit(batch.current[i])
         with torch.no_grad():
             m = encoder.m_encoder(m_channels(before, now))[:, 1:]
@@ -105,17 +106,14 @@ def draw_pictures(
 
 
 def success_lines(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Rows that differ in their demonstrations alone, by the row they are like, fewest first."""
-    likes = {row.name: row.like for row in sweep.file.rows}
-    lines: dict[str, list[dict[str, Any]]] = {}
+    """Rows that differ in their demonstrations alone, fewest first, under the name of the first."""
+    lines: dict[str, tuple[str, dict[int, dict[str, Any]]]] = {}
     for row in rows:
-        if row["demonstrations"] is not None:
-            lines.setdefault(likes[row["name"]] or row["name"], []).append(row)
-    return {
-        name: sorted(found, key=lambda row: row["demonstrations"])
-        for name, found in lines.items()
-        if len(found) > 1
-    }
+        config = sweep.trials[row["name"]][0].config
+        key = repr((config.policy, replace(config.train, seed=0)))
+        _, line = lines.setdefault(key, (row["name"], {}))
+        line.setdefault(row["demonstrations"], row)
+    return {name: [line[n] for n in sorted(line)] for name, line in lines.values() if len(line) > 1}
 
 
 def attention_figure(policies: Mapping[str, SaccadePolicy], batch: Batch) -> Figure:

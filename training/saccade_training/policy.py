@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -181,7 +182,7 @@ class SaccadePolicy(nn.Module):
                 if key not in self.two_stream:
                     self.two_stream[key] = TwoStreamEncoder(c.height, c.width, config.mp)
             for c in cameras:
-                aggregate = self.two_stream[size_key(c)].aggregate
+                aggregate = self.encoder_of(c).aggregate
                 self.cls[c.name] = nn.Linear(aggregate.width, config.act.d)
                 extra += aggregate.count
         self.cross: CrossCameraAttention | None = None
@@ -199,7 +200,11 @@ class SaccadePolicy(nn.Module):
     @property
     def grids(self) -> dict[str, tuple[int, int]]:
         """Rows and columns of each camera's tokens, in the order of ACT's perception tokens."""
-        return {c.name: self.paths[c.name].pool.grid for c in self.by_role}
+        return {c.name: cast(CameraPath, self.paths[c.name]).pool.grid for c in self.by_role}
+
+    def encoder_of(self, camera: CameraSpec) -> TwoStreamEncoder:
+        assert self.two_stream is not None
+        return cast(TwoStreamEncoder, self.two_stream[size_key(camera)])
 
     @property
     def edges(self) -> dict[str, tuple[str, str]]:
@@ -214,8 +219,8 @@ class SaccadePolicy(nn.Module):
     def load_pretrained(self) -> None:
         """Takes the weight files the config names; a checkpoint holds them, so only a new run needs them."""
         if self.two_stream is not None and self.config.mp.encoders is not None:
-            for encoder in self.two_stream.values():
-                load_encoders(encoder, self.config.mp)
+            for camera in self.cameras:
+                load_encoders(self.encoder_of(camera), self.config.mp)
         if isinstance(self.flow, RaftSmall) and self.config.flow.weights is not None:
             self.flow.load(self.config.flow.weights)
         if self.config.backbone.weights is not None:

@@ -24,6 +24,7 @@ from .dataset import Demonstrations
 from .dino import TwoStreamDino
 from .encoders import load_encoders, save_encoders
 from .inverse_dynamics import InverseDynamics
+from .objective import Objective
 from .run import Run
 from .two_stream import TwoStreamEncoder
 from .video_prediction import VideoPrediction
@@ -31,7 +32,7 @@ from .video_prediction import VideoPrediction
 METHODS = ("dino", "video", "inverse")
 
 
-def build(method: str, config: Config, data: Demonstrations) -> tuple[TwoStreamEncoder, nn.Module]:
+def build(method: str, config: Config, data: Demonstrations) -> tuple[TwoStreamEncoder, Objective]:
     """The encoders, and what trains them. Raises ConfigError where the config does not suit the method."""
     mp, pre = config.policy.mp, config.pretrain
     if not mp.enabled or mp.aggregation != "pixelwise":

@@ -25,6 +25,7 @@ class Outcome:
 
     seed: int
     bundle: str
+    demonstrations: int
     parameters: int
     train_minutes: float
     validation_l1: float | None
@@ -42,6 +43,7 @@ def read_outcome(seed: int, folder: Path) -> Outcome:
     try:
         provenance = yaml.safe_load(path.read_text())["provenance"]
         training, size = provenance["training"], provenance["architecture"]["parameters"]
+        demonstrations = provenance["dataset"]["episodes"]
         path = folder / "evaluation" / "summary.json"
         summary = json.loads(path.read_text())
         finished = [r for r in summary["results"] if r["stop"] != "interrupted"]
@@ -51,6 +53,7 @@ def read_outcome(seed: int, folder: Path) -> Outcome:
         return Outcome(
             seed,
             str(folder / "bundle"),
+            demonstrations,
             size,
             training["minutes"],
             training["validation_l1"],
@@ -82,6 +85,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     errors = [e for o in outcomes for e in o.position_errors_m]
     times = [o.run_ms for o in outcomes if o.run_ms is not None]
     return {
+        "demonstrations": outcomes[0].demonstrations,
         "seeds": [o.seed for o in outcomes],
         "episodes": episodes,
         "success_rate": successes / episodes,
@@ -112,8 +116,7 @@ def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[
             else None
             for key in RATIOS
         }
-        about = {"group": row.group, "name": row.name, "demonstrations": row.demonstrations}
-        rows.append({**about, **found, **ratios, "predicted": row.predicted})
+        rows.append({"group": row.group, "name": row.name, **found, **ratios, "predicted": row.predicted})
     return rows
 
 

@@ -94,6 +94,8 @@ class Trainer:
         max_minutes: float | None = None,
         processes: Processes | None = None,
     ) -> None:
+        if config.train.threads:
+            torch.set_num_threads(config.train.threads)
         self.config, self.data, self.run = config, data, run
         self.processes = processes or Processes()
         self.max_seconds = None if max_minutes is None else 60 * max_minutes
@@ -367,8 +369,6 @@ def run_command(args: argparse.Namespace, processes: Processes) -> None:
             print(line, flush=True)
 
     config = load_config(args.config)
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
     say(f"reading {args.data}")
     before = time.monotonic()
     data = Demonstrations(args.data, args.episodes, config.data.cameras)

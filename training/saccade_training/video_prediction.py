@@ -17,6 +17,7 @@ from .clips import draw_pairs
 from .config import PretrainConfig
 from .dataset import Demonstrations
 from .mp import m_channels, p_channels
+from .objective import Objective
 from .spatial_broadcast import spatial_broadcast
 from .two_stream import TwoStreamEncoder
 
@@ -63,7 +64,7 @@ class UNet(nn.Module):
         return frame + self.out(x)  # the change alone has to be learned
 
 
-class VideoPrediction(nn.Module):
+class VideoPrediction(Objective):
     def __init__(self, encoder: TwoStreamEncoder, width: int, config: PretrainConfig) -> None:
         super().__init__()
         self.config = config
@@ -81,6 +82,3 @@ class VideoPrediction(nn.Module):
         now, later, _ = draw_pairs(data, self.config.batch, k, generator)
         now, later = now.to(device), later.to(device)
         return (self.predict(now, later) - later).abs().mean()
-
-    def after_step(self) -> None:
-        pass

@@ -19,7 +19,7 @@ from tiny import TINY, TRAIN, tiny_policy
 from saccade_training import sweep as sweeping
 from saccade_training.config import ConfigError
 from saccade_training.dataset import Demonstrations
-from saccade_training.pictures import decoder_attention, m_share
+from saccade_training.pictures import decoder_attention, m_share, success_lines
 from saccade_training.sweep import main
 from saccade_training.sweep_file import load_sweep
 from saccade_training.sweep_table import Outcome, summarise, wilson95
@@ -126,6 +126,7 @@ def test_the_table_has_intervals_and_ratios(swept: Path) -> None:
     with (swept / "out/table.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [line["name"] for line in lines] == ["A", "C", "again", "C_2", "C_3"]
+    assert [line["demonstrations"] for line in lines] == ["4", "4", "4", "2", "3"]
     assert float(lines[0]["success_rate"]) == 0.375
 
 
@@ -134,6 +135,12 @@ def test_the_pictures_are_drawn(swept: Path) -> None:
         image = matplotlib.image.imread(swept / "out" / f"{name}.png")
         assert min(image.shape[:2]) > 100
         assert image[..., :3].std() > 0.05
+
+
+def test_success_is_drawn_over_rows_that_differ_in_their_demonstrations_alone(swept: Path) -> None:
+    rows = json.loads((swept / "out/results.json").read_text())["rows"]
+    lines = success_lines(load_sweep(swept / "sweep.yaml"), rows)
+    assert {name: [row["name"] for row in line] for name, line in lines.items()} == {"C": ["C_2", "C_3", "C"]}
 
 
 def test_run_again_it_does_nothing_again(
@@ -277,8 +284,8 @@ def test_wilsons_interval() -> None:
 
 
 def test_episodes_are_pooled_over_seeds() -> None:
-    one = Outcome(1, "a", 10, 2.0, 0.1, 100, 90, 3.0, [0.01], 4.0)
-    other = Outcome(2, "b", 10, 4.0, 0.1, 50, 30, 1.5, [0.03, 0.05], None)
+    one = Outcome(1, "a", 50, 10, 2.0, 0.1, 100, 90, 3.0, [0.01], 4.0)
+    other = Outcome(2, "b", 50, 10, 4.0, 0.1, 50, 30, 1.5, [0.03, 0.05], None)
     found = summarise([one, other])
     assert found is not None
     assert found["success_rate"] == 0.8

@@ -47,7 +47,8 @@ TRAIN: dict[str, Any] = {
 
 def tiny_config(policy: dict[str, dict[str, Any]] | None = None, **train: Any) -> Config:
     """Sections of the policy and keys of the training override the tiny ones."""
-    sections = {name: {**section, **(policy or {}).get(name, {})} for name, section in TINY.items()}
+    over = policy or {}
+    sections = {name: {**TINY.get(name, {}), **over.get(name, {})} for name in {**TINY, **over}}
     return from_dict({"name": "tiny", "policy": sections, "train": {**TRAIN, **train}})
 
 
