@@ -51,9 +51,11 @@ describe.each(['pick_lift', 'pick_at_xy', 'place_left_of', 'transfer_cube'])('th
     try {
       for (const seed of [1, 2, 3]) {
         await robot.reset({ seed });
-        const before = Array.from(robot.scene.data.qpos);
+        const before = Float64Array.from(robot.scene.data.qpos);
         await robot.clock.sleepUntil(0.5);
-        const moved = Array.from(robot.scene.data.qpos, (q, i) => Math.abs(q - before[i]));
+        const moved = Float64Array.from(robot.scene.data.qpos).map((q, i) =>
+          Math.abs(q - (before[i] as number)),
+        );
         expect(Math.max(...moved)).toBeLessThan(0.003);
       }
     } finally {
