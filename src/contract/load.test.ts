@@ -8,6 +8,7 @@ import { rosJoint } from './contract.js';
 import { loadContract, parseContract } from './load.js';
 
 const SIM_ARM = fileURLToPath(new URL('../../config/robots/sim_arm.yaml', import.meta.url));
+const SIM_BIMANUAL = fileURLToPath(new URL('../../config/robots/sim_bimanual.yaml', import.meta.url));
 const dir = mkdtempSync(path.join(tmpdir(), 'saccade-contract-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 writeFileSync(path.join(dir, 'scene.xml'), '<mujoco/>');
@@ -129,13 +130,25 @@ describe('loadContract', () => {
   });
 });
 
-describe('config/robots/sim_arm.yaml', () => {
+describe.each([
+  ['sim_arm', SIM_ARM],
+  ['sim_bimanual', SIM_BIMANUAL],
+])('config/robots/%s.yaml', (_, file) => {
   it('is valid, and its joints and cameras are those of the scene', async () => {
-    const { joints, cameras, sim } = await loadContract(SIM_ARM);
+    const { joints, cameras, sim } = await loadContract(file);
     const scene = readFileSync(sim?.scene as string, 'utf8');
-    const actuators = [...scene.matchAll(/<position name="(\w+)"/g)].map(([, name]) => name);
-    expect(joints.map(({ name }) => name)).toEqual(actuators);
-    for (const { name } of cameras) expect(scene).toContain(`<camera name="${name}"`);
+    const arm = readFileSync(path.join(path.dirname(sim?.scene as string), 'arm.xml'), 'utf8');
+    // Every arm that the scene attaches has its names with a prefix.
+    const arms = [...scene.matchAll(/<attach model="arm" body="base" prefix="(\w*)"/g)].map(
+      ([, prefix]) => prefix,
+    );
+    const named = (what: string) => {
+      const names = [...arm.matchAll(new RegExp(`<${what} name="(\\w+)"`, 'g'))].map(([, name]) => name);
+      return arms.flatMap((prefix) => names.map((name) => `${prefix}${name}`));
+    };
+    expect(joints.map(({ name }) => name)).toEqual(named('position'));
+    const own = [...scene.matchAll(/<camera name="(\w+)"/g)].map(([, name]) => name as string);
+    for (const { name } of cameras) expect([...own, ...named('camera')]).toContain(name);
   });
 });
 
