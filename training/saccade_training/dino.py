@@ -30,7 +30,7 @@ class DinoHead(nn.Module):
 
     def __init__(self, d: int, prototypes: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, d))
+        self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.BatchNorm1d(4 * d), nn.GELU(), nn.Linear(4 * d, d))
         self.prototypes = nn.Parameter(torch.randn(prototypes, d))
 
     def forward(self, x: Tensor) -> Tensor:

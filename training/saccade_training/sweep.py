@@ -172,6 +172,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of a LeRobotDataset v3")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these (default: all)")
+    parser.add_argument("--task", help="evaluate on this one instead of the file's")
+    parser.add_argument("--robot", type=Path, help="robot contract, instead of the file's")
     parser.add_argument("--saccade", default="npx saccade", help="the command (default: npx saccade)")
     parser.add_argument(
         "--estimate", type=int, metavar="STEPS", help="time so many steps of each row; no more"
@@ -184,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--estimate is {args.estimate}: give at least 1 step")
     say: Say = (lambda _line: None) if args.json else (lambda line: print(line, flush=True))
     try:
-        sweep = load_sweep(args.sweep)
+        sweep = load_sweep(args.sweep, args.robot, args.task)
         unknown = [name for name in args.rows or [] if name not in sweep.trials]
         if unknown:
             raise ConfigError(f"--rows {unknown[0]} is no row of {args.sweep}: {', '.join(sweep.trials)}")

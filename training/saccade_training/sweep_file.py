@@ -73,8 +73,9 @@ class Sweep:
     trials: dict[str, list[Trial]]  # of each row
 
 
-def load_sweep(path: Path) -> Sweep:
-    """Reads and resolves it. Raises ConfigError, naming the file and the row, before anything is trained."""
+def load_sweep(path: Path, robot: Path | None = None, task: str | None = None) -> Sweep:
+    """Reads and resolves it; robot and task take the place of the file's. Raises ConfigError, naming the file
+    and the row, before anything is trained."""
     try:
         raw = yaml.safe_load(path.read_text())
     except FileNotFoundError as error:
@@ -83,7 +84,9 @@ def load_sweep(path: Path) -> Sweep:
         raise ConfigError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     try:
         file = _build(raw)
-        robot = path.parent / file.evaluate.robot
+        if task is not None:
+            file = replace(file, evaluate=replace(file.evaluate, task=task))
+        robot = robot or path.parent / file.evaluate.robot
         return Sweep(file, robot, _trials(file, load_config(path.parent / file.base)))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -187,6 +187,14 @@ def test_interrupted_it_goes_on_where_it_was(
     assert policies(tmp_path) == policies(swept)
 
 
+def test_another_task_and_robot_take_the_place_of_the_files(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path)
+    sweep = load_sweep(path, tmp_path / "other.yaml", "pull")
+    assert (sweep.robot, sweep.file.evaluate.task) == (tmp_path / "other.yaml", "pull")
+    sweep = load_sweep(path)
+    assert (sweep.robot, sweep.file.evaluate.task) == (tmp_path / "robot.yaml", "push")
+
+
 def test_rows_can_be_chosen_and_their_cost_estimated(
     demos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -244,7 +244,8 @@ def test_two_processes_take_the_steps_that_one_takes(demos: Path, tmp_path: Path
     assert "2 processes; starting" in done.stdout
     assert done.stdout.count("validation L1") == 1  # one of them speaks
     one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
-    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+    # Their sums are in another order, which float32 and three steps of AdamW make more of.
+    assert losses(two) == pytest.approx(losses(one), abs=1e-4)
     a, b = one.load(), two.load()
     for name in a["ema"]:
         assert torch.allclose(a["ema"][name].float(), b["ema"][name].float(), atol=1e-4), name
