@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { createStrategy } from '../src/act/strategy.js';
 import { loadContract } from '../src/contract/load.js';
 import { percentile } from '../src/episode/statistics.js';
+import { expectImages } from '../src/heap.js';
 import type { PolicyBundle } from '../src/infer/bundle.js';
 import { loadBundle } from '../src/infer/load.js';
 import { type Inference, type InferOptions, Policy } from '../src/infer/policy.js';
@@ -97,6 +98,7 @@ const robot = new CameraRobot({
   cameraHz: CAMERA_HZ,
   jointsHz: JOINTS_HZ,
 });
+expectImages();
 const policy = await Policy.load(bundle, { provider: 'cpu' });
 const busy = new NeverIdle(policy);
 const log = new Log();

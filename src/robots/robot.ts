@@ -18,8 +18,8 @@ export interface Frame {
   /** What the camera sent, where that was not rgb8: other threads take it as it is, and do the conversion themselves. */
   readonly raw?: RawPixels | undefined;
   /**
-   * Its pixels have a buffer of their own: once everybody has been told of the frame, the policy may move that to its
-   * thread, and there are none here any more. Who wants them copies them when told of the frame.
+   * Its pixels have a buffer of their own: once everybody has been told of the frame, the loop may move that to the
+   * policy's thread, or free it, and there are none here any more. Who wants them copies them when told of the frame.
    */
   readonly movable?: boolean;
 }
