@@ -6,6 +6,7 @@ Channels are (x, y). Both estimators are frozen; identical frames give zero.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -64,8 +65,10 @@ class LucasKanade(nn.Module):
 
     def _refine(self, before: Tensor, after: Tensor, flow: Tensor | None) -> Tensor:
         dx, dy = gradients(before)
-        xx, xy, yy = self._window(torch.cat([dx * dx, dx * dy, dy * dy], dim=1)).split(1, dim=1)
-        xx, yy = xx + self.regularisation, yy + self.regularisation
+        rows, columns = self._means(before)
+        xx = rows @ (dx * dx) @ columns + self.regularisation
+        yy = rows @ (dy * dy) @ columns + self.regularisation
+        xy = rows @ (dx * dy) @ columns
         inverse = 1 / (xx * yy - xy * xy)
         grid, size = pixel_grid(before)
         # The unmoved frame is sampled through the same operation as the moved one, so that its rounding
@@ -73,24 +76,32 @@ class LucasKanade(nn.Module):
         still = sample(before, grid, size)
         for _ in range(self.iterations):
             if flow is None:
-                bx, by = self._window(torch.cat([dx, dy], dim=1) * (after - before)).split(1, dim=1)
-                rx, ry = -bx, -by
+                rest = after - before
+                rx, ry = -(rows @ (dx * rest) @ columns), -(rows @ (dy * rest) @ columns)
             else:
                 u, v = flow.split(1, dim=1)
                 rest = sample(after, grid + flow, size) - still - dx * u - dy * v
-                bx, by = self._window(torch.cat([dx, dy], dim=1) * rest).split(1, dim=1)
-                rx, ry = self.regularisation * u - bx, self.regularisation * v - by
+                rx = self.regularisation * u - rows @ (dx * rest) @ columns
+                ry = self.regularisation * v - rows @ (dy * rest) @ columns
             solved = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], dim=1) * inverse  # [B, 2, H, W]
             # a linearisation is not trusted far from where it was made
             flow = solved.clamp(-2, 2) if flow is None else flow + (solved - flow).clamp(-2, 2)
         assert flow is not None
         return flow
 
-    def _window(self, x: Tensor) -> Tensor:
-        """The mean over the window, in two passes (rows, columns); outside the image nothing counts."""
-        r = self.window // 2
-        x = F.avg_pool2d(x, (1, self.window), stride=1, padding=(0, r), count_include_pad=False)
-        return F.avg_pool2d(x, (self.window, 1), stride=1, padding=(r, 0), count_include_pad=False)
+    def _means(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """[H, H] and [W, W]: `rows @ x @ columns` is the mean over the window; outside the image nothing
+        counts. As products of matrices, for a CPU pools windows one pixel at a time."""
+        rows, columns = (window_mean(side, self.window).to(image.device) for side in image.shape[-2:])
+        return rows, columns.t()
+
+
+@functools.lru_cache
+def window_mean(length: int, window: int) -> Tensor:
+    """The matrix that takes the mean over a window about each place of an axis. [length, length]."""
+    at = torch.arange(length)
+    near = ((at[:, None] - at).abs() <= window // 2).float()
+    return near / near.sum(dim=1, keepdim=True)
 
 
 def pixel_grid(image: Tensor) -> tuple[Tensor, Tensor]:
