@@ -18,6 +18,10 @@ from .config import CameraSpec, ConfigError, FlowConfig
 from .mp import gradients, luminance
 from .weights import load_weights
 
+# Up to this side a mean over a window is taken by products of matrices: PyTorch's pooling on a CPU goes pixel
+# by pixel. The exported graph pools.
+SMALL = 64
+
 
 class LucasKanade(nn.Module):
     """Pyramidal Lucas–Kanade, dense, as plain graph operations.
@@ -65,10 +69,9 @@ class LucasKanade(nn.Module):
 
     def _refine(self, before: Tensor, after: Tensor, flow: Tensor | None) -> Tensor:
         dx, dy = gradients(before)
-        rows, columns = self._means(before)
-        xx = rows @ (dx * dx) @ columns + self.regularisation
-        yy = rows @ (dy * dy) @ columns + self.regularisation
-        xy = rows @ (dx * dy) @ columns
+        xx = self._mean(dx * dx) + self.regularisation
+        yy = self._mean(dy * dy) + self.regularisation
+        xy = self._mean(dx * dy)
         inverse = 1 / (xx * yy - xy * xy)
         grid, size = pixel_grid(before)
         # The unmoved frame is sampled through the same operation as the moved one, so that its rounding
@@ -77,23 +80,26 @@ class LucasKanade(nn.Module):
         for _ in range(self.iterations):
             if flow is None:
                 rest = after - before
-                rx, ry = -(rows @ (dx * rest) @ columns), -(rows @ (dy * rest) @ columns)
+                rx, ry = -self._mean(dx * rest), -self._mean(dy * rest)
             else:
                 u, v = flow.split(1, dim=1)
                 rest = sample(after, grid + flow, size) - still - dx * u - dy * v
-                rx = self.regularisation * u - rows @ (dx * rest) @ columns
-                ry = self.regularisation * v - rows @ (dy * rest) @ columns
+                rx = self.regularisation * u - self._mean(dx * rest)
+                ry = self.regularisation * v - self._mean(dy * rest)
             solved = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], dim=1) * inverse  # [B, 2, H, W]
             # a linearisation is not trusted far from where it was made
             flow = solved.clamp(-2, 2) if flow is None else flow + (solved - flow).clamp(-2, 2)
         assert flow is not None
         return flow
 
-    def _means(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """[H, H] and [W, W]: `rows @ x @ columns` is the mean over the window; outside the image nothing
-        counts. As products of matrices, for a CPU pools windows one pixel at a time."""
-        rows, columns = (window_mean(side, self.window).to(image.device) for side in image.shape[-2:])
-        return rows, columns.t()
+    def _mean(self, x: Tensor) -> Tensor:
+        """Over the window, first along rows, then along columns; outside the image nothing counts."""
+        if max(x.shape[-2:]) <= SMALL and not torch.onnx.is_in_onnx_export():
+            rows, columns = (window_mean(side, self.window).to(x.device) for side in x.shape[-2:])
+            return rows @ x @ columns.t()
+        r = self.window // 2
+        x = F.avg_pool2d(x, (1, self.window), stride=1, padding=(0, r), count_include_pad=False)
+        return F.avg_pool2d(x, (self.window, 1), stride=1, padding=(r, 0), count_include_pad=False)
 
 
 @functools.lru_cache

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from synthetic import JOINTS
 from tiny import cameras, moved, random_frames, tiny_config, tiny_policy
 from torch import Tensor
 from torchvision.models.optical_flow import raft_small
 
 from saccade_training.config import ConfigError, FlowConfig
-from saccade_training.flow import FlowBackbone, LucasKanade, RaftSmall, build_flow, window_mean
+from saccade_training.flow import FlowBackbone, LucasKanade, RaftSmall, build_flow
 from saccade_training.policy import SaccadePolicy
 
 
@@ -67,11 +66,14 @@ def test_lucas_kanade_stays_finite_on_unrelated_frames() -> None:
 
 
 @pytest.mark.parametrize("window", [3, 7, 25])
-def test_the_products_of_matrices_are_the_pooling_over_a_window(window: int) -> None:
-    image = torch.rand(2, 1, 12, 20, generator=torch.Generator().manual_seed(6))
-    pooled = F.avg_pool2d(image, window, stride=1, padding=window // 2, count_include_pad=False)
-    found = window_mean(12, window) @ image @ window_mean(20, window).t()
-    torch.testing.assert_close(found, pooled, rtol=0, atol=1e-6)
+def test_the_mean_over_a_window_is_the_same_by_products_as_by_pooling(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimator = default_estimator(window=window)
+    image = torch.rand(2, 1, 40, 60, generator=torch.Generator().manual_seed(6))
+    by_products = estimator._mean(image)
+    monkeypatch.setattr("saccade_training.flow.SMALL", 0)
+    torch.testing.assert_close(by_products, estimator._mean(image), rtol=0, atol=1e-6)
 
 
 def test_flow_backbone_widths_and_strides_are_the_documents() -> None:
