@@ -10,6 +10,13 @@ export const CONTACTS_TOPIC = '/gazebo/contacts';
 /** Where a joint is to go: std_msgs/Float64. */
 export const commandTopic = (joint: string): string => `/gazebo/${joint}/cmd_pos`;
 
+/**
+ * Where gz_ros2_control is used, its forward_command_controller: takes all joints at once, contract order, on
+ * `/NAME/commands` (std_msgs/Float64MultiArray). The robot contract's own command topic is `gazebo_peer`'s in either case:
+ * it hands commands on, and moves the arm itself when it is reset.
+ */
+export const CONTROLLER = 'gazebo_controller';
+
 /** Services of the world, and their types in ROS 2. */
 export const worldServices = (world: string): Readonly<Record<string, string>> => ({
   [`/world/${world}/control`]: 'ros_gz_interfaces/srv/ControlWorld',

@@ -6,25 +6,14 @@
  */
 import type { RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
-import type {
-  BodyDescription,
-  JointDescription,
-  SceneDescription,
-  ServoDescription,
-} from '../../robots/sim/description.js';
+import type { BodyDescription, JointDescription, SceneDescription } from '../../robots/sim/description.js';
 import { gz } from '../names.js';
+import { type Axis, axesOf, linkName, maxEffort } from './axes.js';
 import type { Contacts } from './contacts.js';
 import { cameras, collision, inertial, plugin, pose, visual } from './parts.js';
 import { type Release, system } from './release.js';
+import { positionGain } from './ros2Control.js';
 import { type Element, numbers, xml } from './xml.js';
-
-/** A joint, and the servo that moves it. */
-export interface Axis {
-  readonly joint: JointDescription;
-  /** Contract joint that it does as. */
-  readonly leader: string;
-  readonly servo: ServoDescription;
-}
 
 /** What moves the joints: a JointPositionController each, or ros2_control with these parameters (a file's path). */
 export type Control =
@@ -63,35 +52,11 @@ export function robot(options: RobotOptions): Element {
           plugin(
             { filename: 'gz_ros2_control-system', name: 'gz_ros2_control::GazeboSimROS2ControlPlugin' },
             xml('parameters', control.parameters),
+            xml('position_proportional_gain', positionGain(scene.servos)),
           ),
         ]),
   ]);
 }
-
-/**
- * The moved joints with their servos. Joints that move as one share what their leader's servo has: Gazebo couples none.
- * @throws UserError when a joint of the contract has no servo
- */
-export function axesOf(
-  { bodies, servos, coupled }: SceneDescription,
-  { joints, file }: RobotContract,
-): Axis[] {
-  const all = new Map(bodies.flatMap((body) => body.joints.map((joint) => [joint.name, joint] as const)));
-  return joints.flatMap(({ name }) => {
-    const whole = servos.find(({ joint }) => joint === name);
-    if (!whole) throw new UserError(`${file}: joint '${name}' has no position servo in the scene`);
-    const together = [name, ...coupled.filter(([leader]) => leader === name).map(([, follower]) => follower)];
-    const share = 1 / together.length;
-    return together.map((each) => ({
-      joint: all.get(each) as JointDescription,
-      leader: name,
-      servo: { joint: each, kp: whole.kp * share, kv: whole.kv * share, maxForce: whole.maxForce * share },
-    }));
-  });
-}
-
-/** In SDF a link and a joint cannot have one name. */
-export const linkName = ({ name }: Pick<BodyDescription, 'name'>): string => `${name}_link`;
 
 function link({ contract, scene, contacts }: RobotOptions, index: number): Element {
   const body = scene.bodies[index];
@@ -135,16 +100,6 @@ function onlyJoint({ name, joints }: BodyDescription, { file }: RobotContract): 
       `${file}: body '${name}' of the scene has ${joints.length} joints; Gazebo's links have one`,
     );
   return joints[0];
-}
-
-/**
- * The servo's force is kp · (target − q) − kv · q̇. The first part is the controller's; the second is joint damping,
- * which is integrated implicitly, in MuJoCo and in DART. MuJoCo limits their sum: a limit of the first alone must leave
- * room for the second at the speeds that are allowed, or it would limit the speed.
- */
-function maxEffort({ leader, servo }: Axis, { joints }: RobotContract): number {
-  const { velocity } = joints.find(({ name }) => name === leader) as { velocity: number };
-  return servo.maxForce + servo.kv * velocity;
 }
 
 function controller(axis: Axis, { contract, home, release }: RobotOptions): Element {

@@ -8,10 +8,10 @@ import { makeFolder } from '../../folder.js';
 import type { SceneDescription } from '../../robots/sim/description.js';
 import type { Surroundings } from '../../robots/sim/surroundings.js';
 import { bridgeEntries, bridgeYaml } from './bridge.js';
-import { controllersYaml, robotUrdf } from './controllers.js';
 import { lookOf } from './look.js';
 import { lookFiles } from './parts.js';
 import type { Release } from './release.js';
+import { controllersYaml, robotUrdf } from './ros2Control.js';
 import { robotBodies, things, worldSdf } from './world.js';
 
 export interface WriteOptions {
@@ -31,7 +31,7 @@ export interface WriteOptions {
  * @throws UserError when the folder cannot be written
  */
 export async function writeWorld(options: WriteOptions): Promise<string[]> {
-  const { contract, scene, release, control, name, folder } = options;
+  const { contract, scene, home, release, control, name, folder } = options;
   const parameters = resolve(folder, 'controllers.yaml');
   const texts: [file: string, text: string][] = [
     [
@@ -46,7 +46,7 @@ export async function writeWorld(options: WriteOptions): Promise<string[]> {
   if (control === 'ros2_control')
     texts.push(
       ['controllers.yaml', controllersYaml(contract)],
-      ['robot.urdf', robotUrdf(contract, scene, robotBodies(scene.bodies, contract))],
+      ['robot.urdf', robotUrdf(contract, scene, robotBodies(scene.bodies, contract), home)],
     );
   const files: string[] = [];
   const write = async (file: string, content: string | Uint8Array): Promise<void> => {

@@ -1,41 +1,37 @@
 /** The robot for gz_ros2_control: its description and its controllers. */
 import { stringify } from 'yaml';
 import type { RobotContract } from '../../contract/contract.js';
-import { UserError } from '../../errors.js';
-import type { JointDescription, SceneDescription } from '../../robots/sim/description.js';
-import { axesOf, linkName } from './robot.js';
+import type { JointDescription, SceneDescription, ServoDescription } from '../../robots/sim/description.js';
+import { CONTROLLER } from '../names.js';
+import { axesOf, linkName } from './axes.js';
 import { document, type Element, numbers, xml } from './xml.js';
 
-/** Of the controller manager, Hz: every fifth step of the physics. */
+/** Of the controller manager, Hz. */
 const UPDATE_HZ = 100;
 
-/** The controller of the contract's command topic: `/NAME/commands`. @throws UserError where the topic is not of this form */
-export function controllerName({ file, commands }: RobotContract): string {
-  const [{ topic }] = commands;
-  const name = /^\/(\w+)\/commands$/.exec(topic)?.[1];
-  if (commands.length !== 1 || name === undefined)
-    throw new UserError(
-      `${file}: for ros2_control the contract must have one command, its topic of the form /controller/commands`,
-    );
-  return name;
+/**
+ * gz_ros2_control moves a position joint at the speed gain · error · update rate. A servo with kp and kv, whose load is
+ * light, moves at kp / kv · error: the gain that comes nearest to all of them.
+ */
+export function positionGain(servos: readonly ServoDescription[]): number {
+  const rates = servos.map(({ kp, kv }) => kp / kv);
+  return rates.reduce((sum, rate) => sum + rate, 0) / rates.length / UPDATE_HZ;
 }
 
 /** Parameters of the controller manager and of its two controllers. */
 export function controllersYaml(contract: RobotContract): string {
-  const name = controllerName(contract);
   const joints = contract.joints.map((joint) => joint.name);
-  const [{ joints: commanded }] = contract.commands;
   return stringify({
     controller_manager: {
       ros__parameters: {
         update_rate: UPDATE_HZ,
         use_sim_time: true,
         joint_state_broadcaster: { type: 'joint_state_broadcaster/JointStateBroadcaster' },
-        [name]: { type: 'forward_command_controller/ForwardCommandController' },
+        [CONTROLLER]: { type: 'forward_command_controller/ForwardCommandController' },
       },
     },
     joint_state_broadcaster: { ros__parameters: { joints, interfaces: ['position', 'velocity', 'effort'] } },
-    [name]: { ros__parameters: { joints: [...commanded], interface_name: 'position' } },
+    [CONTROLLER]: { ros__parameters: { joints, interface_name: 'position' } },
   });
 }
 
@@ -47,8 +43,10 @@ export function robotUrdf(
   contract: RobotContract,
   scene: SceneDescription,
   bodies: readonly number[],
+  home: readonly number[],
 ): string {
   const axes = axesOf(scene, contract);
+  const start = (leader: string): number => home[contract.joints.findIndex(({ name }) => name === leader)];
   return document(
     xml('robot', { name: contract.name }, [
       xml('link', { name: 'world' }),
@@ -78,7 +76,11 @@ export function robotUrdf(
         ...axes.map(({ joint, leader }) =>
           xml('joint', { name: joint.name }, [
             joint.name === leader ? xml('command_interface', { name: 'position' }) : undefined,
-            ...['position', 'velocity', 'effort'].map((name) => xml('state_interface', { name })),
+            xml('state_interface', { name: 'position' }, [
+              xml('param', { name: 'initial_value' }, start(leader)),
+            ]),
+            xml('state_interface', { name: 'velocity' }),
+            xml('state_interface', { name: 'effort' }),
           ]),
         ),
       ]),
