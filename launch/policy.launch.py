@@ -30,6 +30,12 @@ ARGUMENTS = [
         description='Take the time from /clock.',
     ),
     DeclareLaunchArgument(
+        'lockstep',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Step the simulator, as the contract says: its time passes only when the policy has acted.',
+    ),
+    DeclareLaunchArgument(
         'record_dir',
         default_value='',
         description="Where runs are recorded that ask for it; empty: the parameter file's, or nowhere.",
@@ -65,6 +71,7 @@ def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *parameter('policy', '"'),
             *parameter('autostart'),
             *parameter('use_sim_time'),
+            *parameter('lockstep'),
             *record_dir,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
