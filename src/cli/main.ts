@@ -8,6 +8,7 @@ import { benchCommand } from './bench.js';
 import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
 import { doctorCommand } from './doctor.js';
+import { gazeboWorldCommand } from './gazeboWorld.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
 import { nodeCommand } from './node.js';
@@ -51,6 +52,7 @@ function program(): Command {
     demosCommand,
     simCommand,
     simRobotCommand,
+    gazeboWorldCommand,
   ];
   for (const create of commands) addCommand(root, create());
   return root;

@@ -1,0 +1,161 @@
+/** A world for Gazebo, in SDF: the robot of a contract, its cell, and what a task puts there. */
+import type { RobotContract } from '../../contract/contract.js';
+import { UserError } from '../../errors.js';
+import type { BodyDescription, SceneDescription } from '../../robots/sim/description.js';
+import type { Surroundings } from '../../robots/sim/surroundings.js';
+import { gz } from '../names.js';
+import { type Contacts, contactsOf, modelOf } from './contacts.js';
+import { meanLight } from './light.js';
+import { cameras, collision, inertial, plugin, pose, visual } from './parts.js';
+import { type Release, system } from './release.js';
+import { type Control, robot } from './robot.js';
+import { document, type Element, numbers, xml } from './xml.js';
+
+export interface WorldOptions {
+  readonly contract: RobotContract;
+  readonly scene: SceneDescription;
+  /** What a seed decides: the light has its means. */
+  readonly randomise: Surroundings;
+  /** Where the joints of the contract are held at first. */
+  readonly home: readonly number[];
+  readonly release: Release;
+  readonly control: Control;
+  /** The world's name. */
+  readonly name: string;
+  /** Simulated seconds a second; 0: as many as the machine can. */
+  readonly realTimeFactor: number;
+}
+
+/** Ground truth is said so often, Hz of simulated time. */
+const POSES_HZ = 100;
+
+/** SDF 1.9: the newest that Fortress knows. */
+export function worldSdf(options: WorldOptions): string {
+  const { contract, scene, name } = options;
+  const contacts = contactsOf(scene);
+  const world = xml('world', { name }, [
+    ...physics(options),
+    ...systems(options.release),
+    ...light(options.randomise),
+    ...scenery(scene, contract, contacts),
+    robot({ ...options, contacts, bodies: robotBodies(scene.bodies, contract) }),
+    ...scene.bodies.flatMap((body, index) => thing(options, contacts, body, index)),
+  ]);
+  return document(
+    xml('sdf', { version: '1.9' }, [world]),
+    `Made by \`saccade gazebo-world\` for Gazebo ${options.release}, from ${contract.file} and the MJCF files it names.`,
+  );
+}
+
+/** The bodies that the contract's joints move, and those these hang on. */
+export function robotBodies(bodies: readonly BodyDescription[], { joints, file }: RobotContract): number[] {
+  const own = new Set(joints.map(({ name }) => name));
+  const roots = new Set(
+    bodies.flatMap((body, index) =>
+      body.joints.some(({ name }) => own.has(name)) ? [modelOf(bodies, index)] : [],
+    ),
+  );
+  if (roots.size === 0) throw new UserError(`${file}: the scene has none of the contract's joints`);
+  return bodies.flatMap((_, index) => (roots.has(modelOf(bodies, index)) ? [index] : []));
+}
+
+/** Models that lie about, by name: those whose poses are published. */
+export function things({ bodies }: SceneDescription): string[] {
+  return bodies.filter(({ motion }) => motion === 'free' || motion === 'mocap').map(({ name }) => name);
+}
+
+function physics({ scene, realTimeFactor }: WorldOptions): Element[] {
+  return [
+    xml('physics', { name: 'dart', type: 'dart' }, [
+      xml('max_step_size', scene.timestep),
+      xml('real_time_factor', realTimeFactor),
+    ]),
+    xml('gravity', numbers(scene.gravity)),
+  ];
+}
+
+function systems(release: Release): Element[] {
+  return [
+    plugin(system(release, 'Physics')),
+    plugin(system(release, 'UserCommands')),
+    plugin(system(release, 'SceneBroadcaster')),
+    plugin(system(release, 'Contact')),
+    plugin(system(release, 'Sensors'), xml('render_engine', 'ogre2')),
+  ];
+}
+
+function light(randomise: Surroundings): Element[] {
+  const { ambient, diffuse, direction, background } = meanLight(randomise);
+  return [
+    xml('scene', [
+      xml('ambient', numbers([...ambient, 1])),
+      xml('background', numbers([...background, 1])),
+      xml('shadows', false),
+      xml('grid', false),
+    ]),
+    xml('light', { name: 'lamp', type: 'directional' }, [
+      xml('pose', '0 0 2 0 0 0'),
+      xml('cast_shadows', false),
+      xml('diffuse', '1 1 1 1'),
+      xml('specular', '0 0 0 1'),
+      xml('intensity', diffuse),
+      xml('direction', numbers(direction)),
+    ]),
+  ];
+}
+
+/** The world's own geoms and cameras: a model that does not move. */
+function scenery({ bodies }: SceneDescription, contract: RobotContract, contacts: Contacts): Element[] {
+  const [world] = bodies;
+  return [
+    xml('model', { name: 'cell' }, [
+      xml('static', true),
+      xml('link', { name: 'cell' }, [
+        ...world.geoms.map((geom) => collision(geom, contacts)),
+        ...world.geoms.map(visual),
+        ...cameras(world.cameras, contract),
+      ]),
+    ]),
+  ];
+}
+
+/** Something that lies about, or is drawn on the table: a model of one link. */
+function thing(
+  { release }: WorldOptions,
+  contacts: Contacts,
+  body: BodyDescription,
+  index: number,
+): Element[] {
+  const { name, motion, geoms } = body;
+  if (index === 0 || (motion !== 'free' && motion !== 'mocap')) return [];
+  const loose = motion === 'free';
+  return [
+    xml('model', { name }, [
+      pose(body.pose),
+      xml('static', !loose),
+      xml('link', { name }, [
+        loose ? inertial(body) : undefined,
+        ...geoms.map((geom) => collision(geom, contacts)),
+        ...geoms.map(visual),
+        loose
+          ? xml('sensor', { name: 'contacts', type: 'contact' }, [
+              xml('always_on', true),
+              xml('contact', [
+                ...geoms.map((geom) => xml('collision', geom.name)),
+                xml('topic', gz.contacts),
+              ]),
+            ])
+          : undefined,
+      ]),
+      plugin(
+        system(release, 'PosePublisher'),
+        xml('publish_link_pose', false),
+        // Without the second, the first does not hold for models that are in no other.
+        xml('publish_model_pose', true),
+        xml('publish_nested_model_pose', true),
+        xml('use_pose_vector_msg', true),
+        xml('update_frequency', POSES_HZ),
+      ),
+    ]),
+  ];
+}
