@@ -193,6 +193,7 @@ commands:
 reward: { topic: /task/reward, max: 4 }
 success: { topic: /task/success }
 reset: { service: /task/reset, type: std_srvs/srv/Trigger }
+lockstep: { service: /world/w/control, step_s: 0.001 }
 sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
 `;
     expect(parseContract('/r.yaml', text)).toMatchObject({
@@ -207,6 +208,7 @@ sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
       reward: { topic: '/task/reward', max: 4 },
       success: { topic: '/task/success' },
       reset: { service: '/task/reset', type: 'std_srvs/srv/Trigger', timeoutS: 30 },
+      lockstep: { service: '/world/w/control', stepS: 0.001, reward: false },
       sync: { toleranceS: 0.01, maxSkewS: 0.05 },
     });
   });
@@ -253,6 +255,11 @@ sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
       'it must be left out where there are commands',
     ],
     ['no topic of joint states', 'joint_states: { topics: [] }\n', 'joint_states'],
+    [
+      'steps that do not come to the instants of commands',
+      'lockstep: { service: /w, step_s: 0.003 }\n',
+      'lockstep.step_s is 0.003; it must divide the period of commands',
+    ],
     ['an unknown reset', 'reset: { service: /r, type: std_srvs/srv/SetBool }\n', 'reset.type is'],
   ])('refuses %s', (_, more, message) => {
     expect(refusalOf(VALID + more)).toContain(message);
