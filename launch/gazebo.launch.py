@@ -54,10 +54,12 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'contract',
         default_value=shipped('config', 'robots', 'gazebo_arm.yaml'),
-        description='Robot contract; with a sim section, unless the world is yours.',
+        description='Robot contract. One with a sim section has its world made, and its task judged by gazebo_peer.',
     ),
     DeclareLaunchArgument('policy', default_value=shipped('models', 'pick_lift'), description='Policy bundle.'),
-    DeclareLaunchArgument('task', default_value='pick_lift', description='Task name or file.'),
+    DeclareLaunchArgument(
+        'task', default_value='pick_lift', description='Task name or file; without a sim section, any words.'
+    ),
     DeclareLaunchArgument('episodes', default_value='10', description='How many.'),
     DeclareLaunchArgument('seed', default_value='1', description='Of the first episode; each further one has the next.'),
     DeclareLaunchArgument(
@@ -100,6 +102,9 @@ def episodes_in_gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not installed('ros_gz_bridge'):
         raise RuntimeError('The package ros_gz_bridge is not installed: on Ubuntu, `apt install ros-$ROS_DISTRO-ros-gz`.')
     control = installed_control(given['control'], release)
+    simulated = 'sim' in yaml.safe_load(Path(given['contract']).read_text())
+    if not given['world'] and not simulated:
+        raise RuntimeError(f'{given["contract"]} has no sim section to make a world from: give world:= and bridge:=.')
     folder = Path(tempfile.mkdtemp(prefix='saccade-gazebo-'))
     try:
         world, bridge = (given['world'], given['bridge']) if given['world'] else made_world(given, release, control, folder)
@@ -120,14 +125,8 @@ def episodes_in_gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             arguments=[f'/world/{WORLD}/{name}@{service}' for name, service in SERVICES.items()],
             output='screen',
         ),
-        Node(
-            package='saccade',
-            executable='gazebo_peer',
-            arguments=['--robot', given['contract'], '--task', given['task'], '--world', WORLD],
-            output='screen',
-            emulate_tty=True,
-        ),
-        *(ros2_control(folder) if control == 'ros2_control' else []),
+        *(peer(given, release, control) if simulated else []),
+        *(ros2_control(folder) if control == 'ros2_control' and not given['world'] else []),
         IncludeLaunchDescription(
             shipped('launch', 'policy.launch.py'),
             launch_arguments={
@@ -192,6 +191,23 @@ def made_world(given: dict[str, str], release: str, control: str, folder: Path) 
 def server(release: str, world: str, headless: bool) -> list[str]:
     # Errors alone are said: warnings are many and say little.
     return [*GAZEBO[release], '-r', '-v', '1', *(['-s', '--headless-rendering'] if headless else []), world]
+
+
+def peer(given: dict[str, str], release: str, control: str) -> list[LaunchDescriptionEntity]:
+    """Resets, reward and success of the task."""
+    return [
+        Node(
+            package='saccade',
+            executable='gazebo_peer',
+            arguments=[
+                *('--robot', given['contract'], '--task', given['task'], '--world', WORLD),
+                *('--gz', release, '--control', control),
+                *(['--lockstep'] if given['lockstep'] == 'true' else []),
+            ],
+            output='screen',
+            emulate_tty=True,
+        )
+    ]
 
 
 def ros2_control(folder: Path) -> list[LaunchDescriptionEntity]:
@@ -267,10 +283,10 @@ class Run:
 
 
 def time_limit(context: LaunchContext, task: str) -> float:
-    """The task's own (s)."""
+    """The task's own (s); of one that has no file, 0: the node's."""
     named = Path(shipped('config', 'tasks', f'{task}.yaml').perform(context))
     file = named if named.exists() else Path(task)
-    return float(yaml.safe_load(file.read_text())['time_limit_s'])
+    return float(yaml.safe_load(file.read_text())['time_limit_s']) if file.is_file() else 0.0
 
 
 def generate_launch_description() -> LaunchDescription:
