@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { loadContract } from '../src/contract/load.js';
 import { RELEASES } from '../src/gazebo/world/release.js';
 import { ROOT, saccade, temporaryFolder } from './support/cli.js';
 
@@ -58,6 +59,16 @@ describe.each(RELEASES)('saccade gazebo-world --gz %s', (release) => {
     writeFileSync(broken, text.replaceAll('forearm_link', 'elbow'));
     const refused = check(broken);
     expect(refused.stdout + refused.stderr).not.toContain('Valid.');
+  });
+});
+
+describe('config/robots/gazebo_arm.yaml', () => {
+  it('has the joints, limits, cameras, rate and rewards of sim_arm.yaml', async () => {
+    const [gazebo, simulated] = await Promise.all(
+      ['gazebo_arm', 'sim_arm'].map((name) => loadContract(join(ROOT, `config/robots/${name}.yaml`))),
+    );
+    for (const key of ['joints', 'cameras', 'rateHz', 'reward', 'safety', 'sim'] as const)
+      expect(gazebo[key], key).toEqual(simulated[key]);
   });
 });
 
