@@ -18,12 +18,14 @@ export const commandTopic = (joint: string): string => `/gazebo/${joint}/cmd_pos
 export const CONTROLLER = 'gazebo_controller';
 
 /** Services of the world, and their types in ROS 2. */
-export const worldServices = (world: string): Readonly<Record<string, string>> => ({
-  [`/world/${world}/control`]: 'ros_gz_interfaces/srv/ControlWorld',
-  [`/world/${world}/set_pose`]: 'ros_gz_interfaces/srv/SetEntityPose',
-  [`/world/${world}/create`]: 'ros_gz_interfaces/srv/SpawnEntity',
-  [`/world/${world}/remove`]: 'ros_gz_interfaces/srv/DeleteEntity',
-});
+export const WORLD_SERVICES = {
+  control: 'ros_gz_interfaces/srv/ControlWorld',
+  set_pose: 'ros_gz_interfaces/srv/SetEntityPose',
+  create: 'ros_gz_interfaces/srv/SpawnEntity',
+  remove: 'ros_gz_interfaces/srv/DeleteEntity',
+} as const;
+export type WorldService = keyof typeof WORLD_SERVICES;
+export const worldService = (world: string, service: WorldService): string => `/world/${world}/${service}`;
 
 /** Gazebo's own topics. */
 export const gz = {
