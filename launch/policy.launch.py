@@ -40,6 +40,12 @@ ARGUMENTS = [
         default_value='',
         description="Where runs are recorded that ask for it; empty: the parameter file's, or nowhere.",
     ),
+    DeclareLaunchArgument(
+        'images',
+        default_value='',
+        choices=['', 'jpeg', 'raw'],
+        description="How images are recorded; empty: the parameter file's, or jpeg.",
+    ),
     DeclareLaunchArgument('name', default_value='saccade', description="The node's name."),
     DeclareLaunchArgument('namespace', default_value='', description="The node's namespace."),
     DeclareLaunchArgument(
@@ -57,7 +63,9 @@ def parameter(name: str, quote: str = '') -> list:
 
 def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An empty one would go before the parameter file's.
-    record_dir = parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []
+    given = context.launch_configurations
+    record_dir = parameter('record_dir', '"') if given['record_dir'] else []
+    images = parameter('images') if given['images'] else []
     node = LifecycleNode(
         package='saccade',
         executable='policy_node',
@@ -73,6 +81,7 @@ def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *parameter('use_sim_time'),
             *parameter('lockstep'),
             *record_dir,
+            *images,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
         output='screen',

@@ -1,209 +1,208 @@
 /**
- * How far Gazebo is from the embedded simulator: the expert's episodes in MuJoCo, and the same commands again in
- * Gazebo, in lockstep, with what the cameras, the joints and the cube do in both.
+ * The gap between two simulators: the same policy on the same seeds in MuJoCo, in process, and in Gazebo, through the
+ * launch file; what each camera shows of the same scene in both; where the same commands bring the joints in both.
  *
- *     ros2 launch saccade gazebo.launch.py episodes:=0 lockstep:=true     # in another shell
- *     npm run bench:gazebo-gap [-- --episodes N] [--seed N] [--ticks N] [--pictures DIR]
+ *     npm run bench:gazebo [-- --episodes N] [--seed N] [--policy DIR] [--modes lockstep,real] [--json]
+ *     npm run bench:gazebo -- --runs DIR,DIR     what was run before, each the folder that a mode's run left
  *
- * Needs ROS 2 and the workspace sourced, and rclnodejs installed here (docs/recording.md). The embedded simulator has
- * the light and the cameras' mounting of Gazebo's world: their means. `--pictures` writes some instants of the first
- * episode: Gazebo above, MuJoCo below, the difference last.
+ * Success: Wilson's interval; pairs by seed. Images: the first that each camera sends in an episode, of a scene that the
+ * seed decides, beside the embedded renderer's of the same joints; light and mounting at the mean of what the task
+ * randomises, as Gazebo has them. Joints: the commands of each episode given again to the embedded arm.
+ * Results and `cameras.png` stay in out/gazebo-gap.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
-import type { RobotContract } from '../../src/contract/contract.js';
-import { loadContract } from '../../src/contract/load.js';
-import type { Frame, Robot } from '../../src/robots/robot.js';
-import { connect } from '../../src/robots/ros2/connect.js';
-import { RosRobot } from '../../src/robots/ros2/rosRobot.js';
-import { Expert } from '../../src/robots/sim/expert/expert.js';
-import { SimRobot } from '../../src/robots/sim/simRobot.js';
-import { loadTask, type TaskSpec } from '../../src/robots/sim/task.js';
+import type { EpisodeResult } from '../../src/episode/episode.js';
+import { mean, sampleStd, wilson95 } from '../../src/episode/statistics.js';
+import { table } from '../../src/report/table.js';
+import { gazebo } from '../../test/gazebo/sourced.js';
+import { buildWorkspace } from '../../test/ros/workspace.js';
+import { executables, Program } from '../ros/programs.js';
+import { type ImageGap, imageGap } from './images.js';
+import { type JointGap, jointGap } from './joints.js';
+import { sideBySide } from './picture.js';
 
 const ROOT = join(import.meta.dirname, '../..');
+const EMBEDDED = join(ROOT, 'config/robots/sim_arm.yaml');
+const TASK = 'pick_lift';
+const MODES = ['lockstep', 'real'] as const;
+type Mode = (typeof MODES)[number];
+
 const { values } = parseArgs({
   options: {
-    episodes: { type: 'string', default: '5' },
+    episodes: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
-    ticks: { type: 'string', default: '70' },
-    pictures: { type: 'string' },
+    policy: { type: 'string', default: join(ROOT, 'models/pick_lift') },
+    modes: { type: 'string', default: 'lockstep' },
+    runs: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 });
-const [episodes, first, ticks] = [values.episodes, values.seed, values.ticks].map(Number);
-const contract = await loadContract(join(ROOT, 'config/robots/gazebo_arm.yaml'));
-const task = averaged(await loadTask('pick_lift', join(ROOT, 'config/tasks')));
-const node = await connect('gazebo_gap', { simTime: true });
-const gazebo = new RosRobot({ graph: node, contract, simTime: true, lockstep: true });
-const mujoco = await SimRobot.create(contract, task);
+const [episodes, seed] = [Number(values.episodes), Number(values.seed)];
+const policy = resolve(values.policy);
+const modes = values.modes.split(',').map((mode) => {
+  if (!(MODES as readonly string[]).includes(mode))
+    refuse(`--modes are ${MODES.join(' and ')}, not '${mode}'`);
+  return mode as Mode;
+});
+if (!Number.isInteger(episodes) || episodes < 1) refuse('--episodes is a whole number, 1 or more');
+if (!Number.isInteger(seed) || seed < 0) refuse('--seed is a whole number, 0 or more');
+if ('missing' in gazebo) refuse(gazebo.missing);
 
-/** What both are seen to do in an episode, a row a control tick. */
-interface Seen {
-  readonly joints: Float32Array[];
-  readonly rewards: number[];
-  /** By camera. */
-  readonly frames: Map<string, Frame[]>;
+interface Run {
+  readonly name: string;
+  readonly results: readonly EpisodeResult[];
 }
 
-/** Light and cameras as Gazebo's world has them. */
-function averaged(spec: TaskSpec): TaskSpec {
-  const mean = ([low, high]: readonly [number, number]): [number, number] => [
-    (low + high) / 2,
-    (low + high) / 2,
-  ];
-  const { randomise: r } = spec;
-  const randomise = {
-    ...r,
-    light_azimuth_rad: mean(r.light_azimuth_rad),
-    light_elevation_rad: mean(r.light_elevation_rad),
-    light_diffuse: mean(r.light_diffuse),
-    light_ambient: mean(r.light_ambient),
-    light_tint: mean(r.light_tint),
-    head_camera_offset_m: 0,
-    head_camera_rotation_rad: 0,
-    wrist_camera_offset_m: 0,
-    wrist_camera_rotation_rad: 0,
-  };
-  return { ...spec, randomise } as TaskSpec;
-}
-
-/** Both get the expert's target of a tick in as many steps as they take commands. */
-async function run(robot: Robot, seed: number, target: (tick: number) => Float32Array): Promise<Seen> {
-  const seen: Seen = {
-    joints: [],
-    rewards: [],
-    frames: new Map(contract.cameras.map(({ name }) => [name, []])),
-  };
-  const newest = new Map<string, Frame>();
-  let joints: Float32Array | undefined;
-  let reward = 0;
-  const subscriptions = [
-    robot.frames.subscribe((frame) =>
-      newest.set(frame.camera, { ...frame, data: Uint8Array.from(frame.data) }),
-    ),
-    robot.joints.subscribe((state) => {
-      joints = Float32Array.from(state.positions);
-    }),
-    robot.outcomes.subscribe((outcome) => {
-      reward = outcome.reward;
-    }),
-  ];
-  await robot.reset({ seed });
-  const start = robot.clock.now;
-  const steps = Math.round(contract.commandRateHz / contract.rateHz);
-  let before = joints as unknown as Float32Array;
-  for (let tick = 0; tick < ticks; tick++) {
-    const after = target(tick);
-    for (let step = 1; step <= steps; step++) {
-      const positions = after.map((q, j) => before[j] + (step / steps) * (q - before[j]));
-      robot.command({ time: robot.clock.now, positions });
-      await robot.clock.sleepUntil(start + (tick * steps + step) / contract.commandRateHz);
-    }
-    before = after;
-    seen.joints.push(joints as unknown as Float32Array);
-    seen.rewards.push(reward);
-    for (const [name, frames] of seen.frames) {
-      const frame = newest.get(name);
-      if (frame) frames.push(frame);
-    }
-  }
-  for (const subscription of subscriptions) subscription.unsubscribe();
-  return seen;
-}
-
-const squares = contract.joints.map(() => 0);
-const worst = contract.joints.map(() => 0);
-const pixels = new Map(contract.cameras.map(({ name }) => [name, { absolute: 0, signed: 0, count: 0 }]));
-const rewards: [mujoco: number, gazebo: number][] = [];
-for (let seed = first; seed < first + episodes; seed++) {
-  const commands: Float32Array[] = [];
-  const expert = new Expert(mujoco);
-  const inMujoco = await run(mujoco, seed, (tick) => {
-    if (tick === 0) expert.reset();
-    const command = Float32Array.from(expert.act(mujoco.measured()));
-    commands.push(command);
-    return command;
-  });
-  expert.free();
-  const began = performance.now();
-  const inGazebo = await run(gazebo, seed, (tick) => commands[tick]);
-  const wallS = (performance.now() - began) / 1000;
-  compare(inMujoco, inGazebo);
-  rewards.push([Math.max(...inMujoco.rewards), Math.max(...inGazebo.rewards)]);
-  console.log(
-    `seed ${seed}: highest reward ${rewards.at(-1)?.join(' in MuJoCo, ')} in Gazebo; ${wallS.toFixed(1)} s for ${ticks / contract.rateHz} s and the reset`,
-  );
-  if (seed === first && values.pictures) await paint(inMujoco, inGazebo, values.pictures, contract);
-}
+const out = join(ROOT, 'out/gazebo-gap');
+mkdirSync(out, { recursive: true });
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+say(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}`);
+const env = await buildWorkspace(gazebo.env);
+say(`${episodes} episodes in process …`);
+const embedded = await inProcess();
+const folders = values.runs?.split(',').map((folder) => resolve(folder)) ?? (await inGazebo());
+const inGz: Run[] = folders.map((folder) => ({ name: nameOf(folder), results: resultsIn(folder) }));
+const bags = inGz.flatMap(({ results }, i) =>
+  results.flatMap(({ bag }) => (bag ? [join(folders[i], bag)] : [])),
+);
+say(`${bags.length} recordings compared …`);
+const images = await imageGap(bags, TASK);
+const joints = await jointGap(bags, TASK);
+const picture = join(out, 'cameras.png');
+writeFileSync(picture, await sideBySide(images.examples));
 report();
-await gazebo.close();
-await mujoco.close();
-node.close();
 process.exit();
 
-function picture({ frames }: Seen, camera: string, tick: number): Uint8Array {
-  const frame = frames.get(camera)?.[tick];
-  if (!frame) throw new Error(`camera ${camera} had seen nothing by tick ${tick}`);
-  return frame.data;
+/** `saccade rollout`. */
+async function inProcess(): Promise<Run> {
+  const folder = join(out, 'mujoco');
+  rmSync(folder, { recursive: true, force: true });
+  const main = join(executables(env), '../../share/saccade/dist/cli/main.js');
+  const what = ['--robot', EMBEDDED, '--policy', policy, '--task', TASK, '--no-record', '--out', folder];
+  const range = ['--episodes', String(episodes), '--seed', String(seed)];
+  await new Program('saccade rollout', process.execPath, [main, 'rollout', ...what, ...range], env).ends();
+  return { name: 'MuJoCo, in process', results: resultsIn(folder) };
 }
 
-function compare(a: Seen, b: Seen): void {
-  for (let tick = 0; tick < ticks; tick++) {
-    contract.joints.forEach((_, j) => {
-      const difference = Math.abs(a.joints[tick][j] - b.joints[tick][j]);
-      squares[j] += difference ** 2;
-      worst[j] = Math.max(worst[j], difference);
-    });
-    for (const [name, sums] of pixels) {
-      const [mine, theirs] = [a, b].map((seen) => picture(seen, name, tick));
-      for (let i = 0; i < mine.length; i++) {
-        sums.absolute += Math.abs(mine[i] - theirs[i]);
-        sums.signed += theirs[i] - mine[i];
-      }
-      sums.count += mine.length;
+/** `ros2 launch saccade gazebo.launch.py`, once a mode. @returns the folders of the runs */
+async function inGazebo(): Promise<string[]> {
+  const folders: string[] = [];
+  for (const mode of modes) {
+    say(`${episodes} episodes in Gazebo, ${describe(mode)} …`);
+    const parent = join(out, mode);
+    rmSync(parent, { recursive: true, force: true });
+    const given = {
+      policy,
+      task: TASK,
+      episodes,
+      seed,
+      record_dir: parent,
+      images: 'raw',
+      lockstep: mode === 'lockstep',
+      rtf: mode === 'lockstep' ? 0 : 1,
+    };
+    const options = Object.entries(given).map(([name, value]) => `${name}:=${value}`);
+    const launch = new Program(
+      'ros2 launch',
+      'ros2',
+      ['launch', 'saccade', 'gazebo.launch.py', ...options],
+      env,
+    );
+    for (let n = 1; n <= episodes; n++) {
+      const said = await launch.prints(' steps.\n');
+      say(`${n} of ${episodes}: ${said.slice(said.lastIndexOf('Seed')).trim()}`);
     }
+    await launch.ends();
+    const [run] = readdirSync(parent);
+    folders.push(join(parent, run ?? refuse(`nothing was recorded in ${parent}`)));
   }
+  return folders;
+}
+
+function nameOf(folder: string): string {
+  const mode = MODES.find((mode) => folder.startsWith(join(out, mode)));
+  return `Gazebo, ${mode ? describe(mode) : folder}`;
+}
+
+function describe(mode: Mode): string {
+  return mode === 'lockstep' ? 'in lockstep' : 'in real time';
+}
+
+function resultsIn(folder: string): EpisodeResult[] {
+  return readFileSync(join(folder, 'results.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 }
 
 function report(): void {
-  const row = (name: string, ...cells: string[]) =>
-    console.log(`${name.padEnd(14)}${cells.map((cell) => cell.padStart(12)).join('')}`);
-  row('', 'RMS', 'worst', '(mrad, mm)');
-  contract.joints.forEach(({ name }, j) => {
-    row(
-      name,
-      ...[Math.sqrt(squares[j] / (episodes * ticks)), worst[j]].map((value) => (1000 * value).toFixed(2)),
-    );
-  });
-  row('', 'absolute', 'signed', '(of 255)');
-  for (const [name, { absolute, signed, count }] of pixels)
-    row(name, (absolute / count).toFixed(2), (signed / count).toFixed(2));
-  const reached = (which: 0 | 1) => rewards.filter((each) => each[which] >= contract.reward.max).length;
-  console.log(`success ${reached(0)} of ${episodes} in MuJoCo, ${reached(1)} in Gazebo`);
+  const rows = [embedded, ...inGz].map(figures);
+  if (values.json) {
+    console.log(JSON.stringify({ runs: rows, images: images.cameras, joints, picture }));
+    return;
+  }
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const spread = ([average, deviation]: readonly [number, number], digits: number) =>
+    `${average.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+  console.log(
+    table(
+      ['run', 'success', '95 % (Wilson)', 'return', 'duration s', 'real-time factor'].map((title) => ({
+        title,
+      })),
+      rows.map((row) => [
+        row.run,
+        `${row.successes} of ${row.episodes}`,
+        row.interval.map(percent).join(' – '),
+        spread(row.return, 1),
+        spread(row.durationS, 2),
+        row.realTimeFactor.toFixed(2),
+      ]),
+    ),
+  );
+  console.log(
+    `\n${table(
+      ['camera', 'red', 'green', 'blue', 'images a simulated second'].map((title) => ({ title })),
+      images.cameras.map((gap: ImageGap) => [
+        gap.camera,
+        ...gap.difference.map((value) => value.toFixed(1)),
+        gap.rateHz.toFixed(2),
+      ]),
+    )}\nMean absolute difference of ${images.images} images a camera, of 255; side by side in ${picture}.`,
+  );
+  console.log(
+    `\n${table(
+      ['joint', 'RMS', 'most'].map((title) => ({ title })),
+      joints.map((gap: JointGap) => [gap.joint, gap.rms.toFixed(4), gap.max.toFixed(4)]),
+    )}\nWhere the same commands bring a joint, Gazebo against MuJoCo: rad, m for the gripper.`,
+  );
+  for (const { results, name } of inGz)
+    for (const { seed, stop, reason } of results)
+      if (stop !== 'success' && stop !== 'timeout') console.log(`${name}, seed ${seed}: ${stop}, ${reason}`);
 }
 
-/** Instants of an episode side by side, each camera's in a file. */
-async function paint(a: Seen, b: Seen, folder: string, { cameras }: RobotContract): Promise<void> {
-  mkdirSync(folder, { recursive: true });
-  const shown = [0, 0.25, 0.4, 0.5, 0.6, 0.8, 0.99].map((share) => Math.floor(share * ticks));
-  for (const { name, width, height } of cameras) {
-    const of = (seen: Seen, tick: number) => picture(seen, name, tick);
-    const tiles = shown.flatMap((tick, column) =>
-      [of(b, tick), of(a, tick), of(b, tick).map((value, i) => Math.abs(value - of(a, tick)[i]))].map(
-        (data, line) => ({
-          input: Buffer.from(data),
-          raw: { width, height, channels: 3 as const },
-          left: column * width,
-          top: line * height,
-        }),
-      ),
-    );
-    await sharp({
-      create: { width: shown.length * width, height: 3 * height, channels: 3, background: 'black' },
-    })
-      .composite(tiles)
-      .png()
-      .toFile(join(folder, `${name}.png`));
-  }
+function figures({ name, results }: Run) {
+  const successes = results.filter(({ success }) => success).length;
+  const over = (of: (result: EpisodeResult) => number): [number, number] => {
+    const numbers = results.map(of);
+    return [mean(numbers) ?? Number.NaN, sampleStd(numbers) ?? 0];
+  };
+  const sum = (of: (result: EpisodeResult) => number) =>
+    results.reduce((total, result) => total + of(result), 0);
+  return {
+    run: name,
+    episodes: results.length,
+    successes,
+    interval: wilson95(successes, results.length),
+    return: over((result) => result.return),
+    durationS: over((result) => result.duration_s),
+    realTimeFactor: sum((result) => result.duration_s) / sum((result) => result.wall.seconds),
+  };
+}
+
+function refuse(why: string): never {
+  console.error(`error: ${why}`);
+  process.exit(2);
 }

@@ -8,6 +8,7 @@ import { benchCommand } from './bench.js';
 import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
 import { doctorCommand } from './doctor.js';
+import { gazeboPeerCommand } from './gazeboPeer.js';
 import { gazeboWorldCommand } from './gazeboWorld.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
@@ -53,6 +54,7 @@ function program(): Command {
     simCommand,
     simRobotCommand,
     gazeboWorldCommand,
+    gazeboPeerCommand,
   ];
   for (const create of commands) addCommand(root, create());
   return root;

@@ -193,7 +193,6 @@ commands:
 reward: { topic: /task/reward, max: 4 }
 success: { topic: /task/success }
 reset: { service: /task/reset, type: std_srvs/srv/Trigger }
-lockstep: { service: /world/w/control, step_s: 0.001 }
 sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
 `;
     expect(parseContract('/r.yaml', text)).toMatchObject({
@@ -208,8 +207,16 @@ sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
       reward: { topic: '/task/reward', max: 4 },
       success: { topic: '/task/success' },
       reset: { service: '/task/reset', type: 'std_srvs/srv/Trigger', timeoutS: 30 },
-      lockstep: { service: '/world/w/control', stepS: 0.001, reward: false },
       sync: { toleranceS: 0.01, maxSkewS: 0.05 },
+    });
+  });
+
+  it('reads how the world of a simulator is stepped', () => {
+    const text = `${VALID}lockstep: { service: /world/w/control, step_s: 0.002 }\n`;
+    expect(parseContract('/r.yaml', text).lockstep).toEqual({
+      service: '/world/w/control',
+      stepS: 0.002,
+      reward: false,
     });
   });
 

@@ -5,8 +5,6 @@ export const WORLD = 'saccade';
 
 /** Ground truth: tf2_msgs/TFMessage, `child_frame_id` is the name of the model. */
 export const POSES_TOPIC = '/gazebo/poses';
-/** What the things on the table touch: ros_gz_interfaces/Contacts. */
-export const CONTACTS_TOPIC = '/gazebo/contacts';
 /** Where a joint is to go: std_msgs/Float64. */
 export const commandTopic = (joint: string): string => `/gazebo/${joint}/cmd_pos`;
 
@@ -18,12 +16,14 @@ export const commandTopic = (joint: string): string => `/gazebo/${joint}/cmd_pos
 export const CONTROLLER = 'gazebo_controller';
 
 /** Services of the world, and their types in ROS 2. */
-export const worldServices = (world: string): Readonly<Record<string, string>> => ({
-  [`/world/${world}/control`]: 'ros_gz_interfaces/srv/ControlWorld',
-  [`/world/${world}/set_pose`]: 'ros_gz_interfaces/srv/SetEntityPose',
-  [`/world/${world}/create`]: 'ros_gz_interfaces/srv/SpawnEntity',
-  [`/world/${world}/remove`]: 'ros_gz_interfaces/srv/DeleteEntity',
-});
+export const WORLD_SERVICES = {
+  control: 'ros_gz_interfaces/srv/ControlWorld',
+  set_pose: 'ros_gz_interfaces/srv/SetEntityPose',
+  create: 'ros_gz_interfaces/srv/SpawnEntity',
+  remove: 'ros_gz_interfaces/srv/DeleteEntity',
+} as const;
+export type WorldService = keyof typeof WORLD_SERVICES;
+export const worldService = (world: string, service: WorldService): string => `/world/${world}/${service}`;
 
 /** Gazebo's own topics. */
 export const gz = {
@@ -32,5 +32,4 @@ export const gz = {
   command: (model: string, joint: string): string => `/model/${model}/joint/${joint}/cmd_pos`,
   /** Where the PosePublisher system of a model publishes, whatever it is told. */
   pose: (model: string): string => `/model/${model}/pose`,
-  contacts: '/contacts',
 } as const;

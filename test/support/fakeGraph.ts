@@ -92,6 +92,7 @@ export class FakeGraph implements RosGraph {
         });
         return await Promise.race([service(request), aborted]);
       },
+      available: this.services.has(name),
       close() {},
     };
   }

@@ -32,15 +32,24 @@ export function inertial({ mass, centreOfMass, inertia }: BodyDescription): Elem
   ]);
 }
 
+export interface LookFiles {
+  readonly mesh: string;
+  readonly picture: string;
+}
+
 /** The file names of a geom's look, beside the world. */
-export const lookFiles = ({ name }: Pick<GeomDescription, 'name'>) => ({
+export const lookFiles = ({ name }: Pick<GeomDescription, 'name'>): LookFiles => ({
   mesh: `meshes/${name}.obj`,
   // Ogre knows pictures by their names alone, whichever folder they are in.
   picture: `textures/saccade_${name}.png`,
 });
 
-export function visual(geom: GeomDescription): Element {
-  const { mesh, picture } = lookFiles(geom);
+/** @param files of its look */
+export function visual(
+  geom: GeomDescription,
+  files: (geom: GeomDescription) => LookFiles = lookFiles,
+): Element {
+  const { mesh, picture } = files(geom);
   return xml('visual', { name: `${geom.name}_visual` }, [
     pose(geom.pose),
     xml('cast_shadows', false),

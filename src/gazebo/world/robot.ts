@@ -35,7 +35,7 @@ export interface RobotOptions {
 export function robot(options: RobotOptions): Element {
   const { contract, scene, bodies, release, control } = options;
   const axes = axesOf(scene, contract);
-  const { name, joints } = contract;
+  const { name } = contract;
   return xml('model', { name }, [
     xml('self_collide', false),
     ...bodies.flatMap((index) => [link(options, index), joint(options, index, axes)]),
@@ -45,7 +45,8 @@ export function robot(options: RobotOptions): Element {
           plugin(
             system(release, 'JointStatePublisher'),
             xml('topic', gz.jointStates(name)),
-            ...joints.map((joint) => xml('joint_name', joint.name)),
+            // The second finger, too: it is not coupled to the first.
+            ...axes.map(({ joint }) => xml('joint_name', joint.name)),
           ),
         ]
       : [
@@ -67,7 +68,7 @@ function link({ contract, scene, contacts }: RobotOptions, index: number): Eleme
     body.mass > 0 ? inertial(body) : undefined,
     body.weightless ? xml('gravity', false) : undefined,
     ...body.geoms.map((geom) => collision(geom, contacts)),
-    ...body.geoms.map(visual),
+    ...body.geoms.map((geom) => visual(geom)),
     ...cameras(body.cameras, contract),
   ]);
 }

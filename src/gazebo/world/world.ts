@@ -3,12 +3,12 @@ import type { RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import type { BodyDescription, SceneDescription } from '../../robots/sim/description.js';
 import type { Surroundings } from '../../robots/sim/surroundings.js';
-import { gz } from '../names.js';
 import { type Contacts, contactsOf, modelOf } from './contacts.js';
 import { meanLight } from './light.js';
-import { cameras, collision, inertial, plugin, pose, visual } from './parts.js';
+import { cameras, collision, plugin, visual } from './parts.js';
 import { type Release, system } from './release.js';
 import { type Control, robot } from './robot.js';
+import { thing, things } from './thing.js';
 import { document, type Element, numbers, xml } from './xml.js';
 
 export interface WorldOptions {
@@ -25,9 +25,6 @@ export interface WorldOptions {
   /** Simulated seconds a second; 0: as many as the machine can. */
   readonly realTimeFactor: number;
 }
-
-/** Ground truth is said so often, Hz of simulated time. */
-const POSES_HZ = 100;
 
 /** SDF 1.9: the newest that Fortress knows. */
 export function worldSdf(options: WorldOptions): string {
@@ -47,7 +44,7 @@ export function world(options: WorldOptions): Element {
     ...light(options.randomise),
     ...scenery(scene, contract, contacts),
     robot({ ...options, contacts, bodies: robotBodies(scene.bodies, contract) }),
-    ...scene.bodies.flatMap((body, index) => thing(options, contacts, body, index)),
+    ...things(scene).map((name) => thing(scene, name, options.release)),
   ]);
 }
 
@@ -61,11 +58,6 @@ export function robotBodies(bodies: readonly BodyDescription[], { joints, file }
   );
   if (roots.size === 0) throw new UserError(`${file}: the scene has none of the contract's joints`);
   return bodies.flatMap((_, index) => (roots.has(modelOf(bodies, index)) ? [index] : []));
-}
-
-/** Models that lie about, by name: those whose poses are published. */
-export function things({ bodies }: SceneDescription): string[] {
-  return bodies.filter(({ motion }) => motion === 'free' || motion === 'mocap').map(({ name }) => name);
 }
 
 function physics({ scene, realTimeFactor }: WorldOptions): Element[] {
@@ -83,7 +75,6 @@ function systems(release: Release): Element[] {
     plugin(system(release, 'Physics')),
     plugin(system(release, 'UserCommands')),
     plugin(system(release, 'SceneBroadcaster')),
-    plugin(system(release, 'Contact')),
     plugin(system(release, 'Sensors'), xml('render_engine', 'ogre2')),
   ];
 }
@@ -116,50 +107,9 @@ function scenery({ bodies }: SceneDescription, contract: RobotContract, contacts
       xml('static', true),
       xml('link', { name: 'cell' }, [
         ...geoms.map((geom) => collision(geom, contacts)),
-        ...geoms.map(visual),
+        ...geoms.map((geom) => visual(geom)),
         ...cameras(mounted, contract),
       ]),
-    ]),
-  ];
-}
-
-/** Something that lies about, or is drawn on the table: a model of one link. */
-function thing(
-  { release }: WorldOptions,
-  contacts: Contacts,
-  body: BodyDescription,
-  index: number,
-): Element[] {
-  const { name, motion, geoms } = body;
-  if (index === 0 || (motion !== 'free' && motion !== 'mocap')) return [];
-  const loose = motion === 'free';
-  return [
-    xml('model', { name }, [
-      pose(body.pose),
-      xml('static', !loose),
-      xml('link', { name }, [
-        loose ? inertial(body) : undefined,
-        ...geoms.map((geom) => collision(geom, contacts)),
-        ...geoms.map(visual),
-        loose
-          ? xml('sensor', { name: 'contacts', type: 'contact' }, [
-              xml('always_on', true),
-              xml('contact', [
-                ...geoms.map((geom) => xml('collision', geom.name)),
-                xml('topic', gz.contacts),
-              ]),
-            ])
-          : undefined,
-      ]),
-      plugin(
-        system(release, 'PosePublisher'),
-        xml('publish_link_pose', false),
-        // Without the second, the first does not hold for models that are in no other.
-        xml('publish_model_pose', true),
-        xml('publish_nested_model_pose', true),
-        xml('use_pose_vector_msg', true),
-        xml('update_frequency', POSES_HZ),
-      ),
     ]),
   ];
 }

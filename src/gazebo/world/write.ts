@@ -5,14 +5,15 @@ import sharp from 'sharp';
 import type { RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import { makeFolder } from '../../folder.js';
-import type { SceneDescription } from '../../robots/sim/description.js';
+import type { GeomDescription, SceneDescription } from '../../robots/sim/description.js';
 import type { Surroundings } from '../../robots/sim/surroundings.js';
 import { bridgeEntries, bridgeYaml } from './bridge.js';
 import { lookOf } from './look.js';
 import { lookFiles } from './parts.js';
 import type { Release } from './release.js';
 import { controllersYaml, robotUrdf } from './ros2Control.js';
-import { robotBodies, things, worldSdf } from './world.js';
+import { things } from './thing.js';
+import { robotBodies, worldSdf } from './world.js';
 
 export interface WriteOptions {
   readonly contract: RobotContract;
@@ -62,16 +63,18 @@ export async function writeWorld(options: WriteOptions): Promise<string[]> {
     });
   for (const [file, text] of texts) await write(file, text);
   for (const geom of scene.bodies.flatMap(({ geoms }) => geoms)) {
-    const { mesh, picture } = lookOf(geom);
-    const { width, height, data } = picture;
     const names = lookFiles(geom);
+    const { mesh, picture } = await lookContents(geom);
     await write(names.mesh, mesh);
-    await write(
-      names.picture,
-      await sharp(data, { raw: { width, height, channels: 3 } })
-        .png()
-        .toBuffer(),
-    );
+    await write(names.picture, picture);
   }
   return files;
+}
+
+/** A look's mesh and picture, as their files have them. */
+export async function lookContents(geom: GeomDescription): Promise<{ mesh: string; picture: Uint8Array }> {
+  const { mesh, picture } = lookOf(geom);
+  const { width, height, data } = picture;
+  const png = sharp(data, { raw: { width, height, channels: 3 } }).png();
+  return { mesh, picture: await png.toBuffer() };
 }

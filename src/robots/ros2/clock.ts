@@ -82,7 +82,7 @@ export class RosClock implements Clock {
         continue;
       }
       const stillS = Math.min(this.stillS, (performance.now() - since) / 1000);
-      if (stillS >= patienceS) throw new EpisodeAborted(this.#standstill(stillS));
+      if (stillS >= patienceS) throw new EpisodeAborted(this.#standstill(stillS), true);
       await this.#nap(LOOK_MS, later);
     }
   }

@@ -134,6 +134,7 @@ export class LockstepClock implements Clock {
       if (!(error instanceof EpisodeAborted)) throw error;
       throw new EpisodeAborted(
         `the world was to go on to ${target.toFixed(3)} s and is at ${this.now.toFixed(3)} s: ${error.message}`,
+        error.clockStands,
       );
     }
   }
@@ -146,9 +147,10 @@ export class LockstepClock implements Clock {
       reply = await control.call(steppedBy(steps), { timeoutS: PATIENCE_S });
     } catch (cause) {
       if (!(cause instanceof UserError)) throw cause;
-      throw new EpisodeAborted(`the world cannot be stepped: ${cause.message}`);
+      throw new EpisodeAborted(`the world cannot be stepped: ${cause.message}`, true);
     }
-    if (!reply.success) throw new EpisodeAborted(`the world cannot be stepped: ${spec.service} refuses`);
+    if (!reply.success)
+      throw new EpisodeAborted(`the world cannot be stepped: ${spec.service} refuses`, true);
   }
 
   /** Waits for what the sensors see at `time`, s. */

@@ -65,6 +65,8 @@ export interface CallOptions {
 export interface ServiceClient {
   /** As `callService`. */
   call(request: object, options: CallOptions): Promise<object>;
+  /** Somebody offers it now. */
+  readonly available: boolean;
   close(): void;
 }
 
@@ -202,6 +204,9 @@ export class RosNode {
     }
     return {
       call: (request, options) => call(client, { type, name }, request, options),
+      get available() {
+        return client.isServiceServerAvailable();
+      },
       close: () => {
         if (this.#open) this.#node.destroyClient(client);
       },
