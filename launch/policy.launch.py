@@ -30,9 +30,21 @@ ARGUMENTS = [
         description='Take the time from /clock.',
     ),
     DeclareLaunchArgument(
+        'lockstep',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Step the simulator, as the contract says: its time passes only when the policy has acted.',
+    ),
+    DeclareLaunchArgument(
         'record_dir',
         default_value='',
         description="Where runs are recorded that ask for it; empty: the parameter file's, or nowhere.",
+    ),
+    DeclareLaunchArgument(
+        'images',
+        default_value='',
+        choices=['', 'jpeg', 'raw'],
+        description="Images as they are recorded; empty: the parameter file's, or jpeg.",
     ),
     DeclareLaunchArgument('name', default_value='saccade', description="The node's name."),
     DeclareLaunchArgument('namespace', default_value='', description="The node's namespace."),
@@ -51,7 +63,10 @@ def parameter(name: str, quote: str = '') -> list:
 
 def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An empty one would go before the parameter file's.
-    record_dir = parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []
+    recording = [
+        *(parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []),
+        *(parameter('images') if context.launch_configurations['images'] else []),
+    ]
     node = LifecycleNode(
         package='saccade',
         executable='policy_node',
@@ -65,7 +80,8 @@ def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *parameter('policy', '"'),
             *parameter('autostart'),
             *parameter('use_sim_time'),
-            *record_dir,
+            *parameter('lockstep'),
+            *recording,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
         output='screen',

@@ -23,7 +23,7 @@ async function ticksOf(seed: number): Promise<{ readonly stop: string; readonly 
 }
 
 /** Resolves once the episode under way has come so far. */
-function after(ticks: number): { readonly tap: { onTick(): void }; readonly reached: Promise<void> } {
+function comeTo(ticks: number): { readonly tap: { onTick(): void }; readonly reached: Promise<void> } {
   let seen = 0;
   let reach = () => {};
   const reached = new Promise<void>((resolve) => {
@@ -105,7 +105,7 @@ describe('a world in lockstep', () => {
 
   it('gives the episode up when Gazebo dies, and says at the next that it is gone', async () => {
     await start({ lockstep: true });
-    const { tap, reached } = after(10);
+    const { tap, reached } = comeTo(10);
     const episode = system.episode(1, { tap });
     await reached;
     system.world.kill();
@@ -136,7 +136,7 @@ describe('a world that runs by itself', () => {
 
   it('gives the episode up when Gazebo dies, and brings the arm to rest', async () => {
     await start({ lockstep: false, rtf: 1 });
-    const { tap, reached } = after(10);
+    const { tap, reached } = comeTo(10);
     const sent: number[][] = [];
     system.ros.onPublish = (node, topic, cdr) => {
       if (node === '/saccade' && topic === '/position_controller/commands')
@@ -158,7 +158,7 @@ describe('a world that runs by itself', () => {
 
   it('gives the episode up when somebody pauses it', async () => {
     await start({ lockstep: false, rtf: 1 });
-    const { tap, reached } = after(10);
+    const { tap, reached } = comeTo(10);
     const episode = system.episode(1, { tap });
     await reached;
     const control = system.ros

@@ -3,7 +3,7 @@
  * The embedded renderer computes the same colours for every ray.
  */
 import type { GeomDescription } from '../../robots/sim/description.js';
-import { type Patch, patches } from './surface.js';
+import { newSpot, type Patch, patches } from './surface.js';
 import { number, numbers } from './xml.js';
 
 /** Of the picture, pixels a metre: patterns on the robot are a few millimetres wide. */
@@ -17,7 +17,7 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   /** rgb8, row by row. */
-  readonly data: Uint8Array;
+  readonly data: Uint8ClampedArray;
 }
 
 export interface Look {
@@ -37,7 +37,7 @@ interface Place {
 
 export function lookOf(geom: Pick<GeomDescription, 'kind' | 'size' | 'texture'>): Look {
   const { places, width, height } = arranged(patches(geom));
-  const data = new Uint8Array(width * height * 3);
+  const data = new Uint8ClampedArray(width * height * 3);
   for (const place of places) paint(place, geom.texture, data, width);
   return { mesh: mesh(places, width, height), picture: { width, height, data } };
 }
@@ -77,17 +77,20 @@ function arranged(all: readonly Patch[]): { places: Place[]; width: number; heig
 function paint(
   { patch, x, y, width, height }: Place,
   texture: GeomDescription['texture'],
-  data: Uint8Array,
+  data: Uint8ClampedArray,
   stride: number,
 ): void {
   const colour = new Float64Array(3);
+  const spot = newSpot();
   const within = (i: number, count: number): number => (Math.min(count - 1, Math.max(0, i)) + 0.5) / count;
   for (let j = -MARGIN; j < height + MARGIN; j++) {
+    const t = within(j, height);
     for (let i = -MARGIN; i < width + MARGIN; i++) {
-      const { point, normal } = patch.at(within(i, width), within(j, height));
-      texture(...point, ...normal, colour);
+      patch.at(within(i, width), t, spot);
+      texture(spot[0], spot[1], spot[2], spot[3], spot[4], spot[5], colour);
       const pixel = 3 * ((y + j) * stride + x + i);
-      for (let c = 0; c < 3; c++) data[pixel + c] = Math.round(255 * Math.min(1, Math.max(0, colour[c])));
+      // A clamped array rounds, and keeps to 0 … 255.
+      for (let c = 0; c < 3; c++) data[pixel + c] = 255 * colour[c];
     }
   }
 }
@@ -95,17 +98,22 @@ function paint(
 function mesh(places: readonly Place[], width: number, height: number): string {
   const lines: string[] = ['# made by saccade gazebo-world'];
   const faces: string[] = [];
+  const spot = newSpot();
   let corner = 1;
   for (const { patch, ...place } of places) {
     const [across, down] = patch.facets;
     for (let j = 0; j <= down; j++)
       for (let i = 0; i <= across; i++) {
         const [s, t] = [i / across, j / down];
-        const { point, normal } = patch.at(s, t);
+        patch.at(s, t, spot);
         // The origin of texture coordinates is the picture's lower left.
         const u = (place.x + s * place.width) / width;
         const v = 1 - (place.y + t * place.height) / height;
-        lines.push(`v ${numbers(point)}`, `vt ${number(u)} ${number(v)}`, `vn ${numbers(normal)}`);
+        lines.push(
+          `v ${numbers(spot.subarray(0, 3))}`,
+          `vt ${number(u)} ${number(v)}`,
+          `vn ${numbers(spot.subarray(3))}`,
+        );
       }
     for (let j = 0; j < down; j++)
       for (let i = 0; i < across; i++) {

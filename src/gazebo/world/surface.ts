@@ -1,11 +1,10 @@
 /** The surface of a geom, cut into patches that a picture can be pasted on. */
 import type { GeomDescription, Vector } from '../../robots/sim/description.js';
 
-/** Where one is on a surface: a point of it and the normal there, frame of the geom. */
-export interface Spot {
-  readonly point: Vector;
-  readonly normal: Vector;
-}
+/** A point of a surface, and after it the normal there, frame of the geom: x, y, z, nx, ny, nz. */
+export type Spot = Float64Array;
+
+export const newSpot = (): Spot => new Float64Array(6);
 
 export interface Patch {
   /** Extent of its picture, m. */
@@ -13,8 +12,11 @@ export interface Patch {
   readonly height: number;
   /** Facets along each side of the picture. */
   readonly facets: readonly [across: number, down: number];
-  /** `s` from 0, the picture's left, to 1; `t` from 0, its top, to 1. Seen from outside, s goes right where t goes down. */
-  readonly at: (s: number, t: number) => Spot;
+  /**
+   * Writes the spot at `s` from 0, the picture's left, to 1 and `t` from 0, its top, to 1. Seen from outside, s goes
+   * right where t goes down.
+   */
+  readonly at: (s: number, t: number, spot: Spot) => void;
 }
 
 /** What is shown of an endless plane, m. */
@@ -50,7 +52,9 @@ const AXES: readonly [Vector, Vector, Vector] = [
 /** The side of a box of these half extents that looks along `normal`, one of the axes. */
 function flat(normal: Vector, half: Vector): Patch {
   const axis = normal.findIndex((v) => v !== 0);
-  const across = AXES[(axis + 1) % 3];
+  // Pictures are put one below the other: they had better be wide.
+  const [one, other] = [(axis + 1) % 3, (axis + 2) % 3];
+  const across = AXES[half[one] >= half[other] ? one : other];
   // What goes down in the picture: normal × right, so that the facets look outwards.
   const down = cross(across, normal);
   const extent = (direction: Vector): number =>
@@ -60,10 +64,12 @@ function flat(normal: Vector, half: Vector): Patch {
     width: 2 * w,
     height: 2 * h,
     facets: [1, 1],
-    at: (s, t) => ({
-      point: sum(scaled(across, (2 * s - 1) * w), scaled(down, (2 * t - 1) * h), scaled(normal, d)),
-      normal,
-    }),
+    at: (s, t, spot) => {
+      for (let i = 0; i < 3; i++) {
+        spot[i] = across[i] * (2 * s - 1) * w + down[i] * (2 * t - 1) * h + normal[i] * d;
+        spot[3 + i] = normal[i];
+      }
+    },
   };
 }
 
@@ -73,9 +79,9 @@ function wall(radius: number, half: number): Patch {
     width: 2 * Math.PI * radius,
     height: 2 * half,
     facets: [ROUND, 1],
-    at: (s, t) => {
-      const normal: Vector = [Math.cos(2 * Math.PI * s), Math.sin(2 * Math.PI * s), 0];
-      return { point: sum(scaled(normal, radius), [0, 0, (1 - 2 * t) * half]), normal };
+    at: (s, t, spot) => {
+      const [x, y] = [Math.cos(2 * Math.PI * s), Math.sin(2 * Math.PI * s)];
+      write(spot, radius * x, radius * y, (1 - 2 * t) * half, x, y, 0);
     },
   };
 }
@@ -86,12 +92,9 @@ function disc(radius: number, half: number, side: 1 | -1): Patch {
     width: 2 * Math.PI * radius,
     height: radius,
     facets: [ROUND, 1],
-    at: (s, t) => {
+    at: (s, t, spot) => {
       const r = radius * (side > 0 ? t : 1 - t);
-      return {
-        point: [r * Math.cos(2 * Math.PI * s), r * Math.sin(2 * Math.PI * s), side * half],
-        normal: [0, 0, side],
-      };
+      write(spot, r * Math.cos(2 * Math.PI * s), r * Math.sin(2 * Math.PI * s), side * half, 0, 0, side);
     },
   };
 }
@@ -102,21 +105,23 @@ function dome(radius: number, half: number, side: 1 | -1): Patch {
     width: 2 * Math.PI * radius,
     height: (Math.PI / 2) * radius,
     facets: [ROUND, ROUND / 4],
-    at: (s, t) => {
+    at: (s, t, spot) => {
       const polar = (Math.PI / 2) * (side > 0 ? t : 1 - t);
-      const [sin, cos] = [Math.sin(polar), Math.cos(polar)];
-      const normal: Vector = [sin * Math.cos(2 * Math.PI * s), sin * Math.sin(2 * Math.PI * s), side * cos];
-      return { point: sum(scaled(normal, radius), [0, 0, side * half]), normal };
+      const x = Math.sin(polar) * Math.cos(2 * Math.PI * s);
+      const y = Math.sin(polar) * Math.sin(2 * Math.PI * s);
+      const z = side * Math.cos(polar);
+      write(spot, radius * x, radius * y, radius * z + side * half, x, y, z);
     },
   };
 }
 
-function scaled([x, y, z]: Vector, k: number): Vector {
-  return [x * k, y * k, z * k];
-}
-
-function sum(...vectors: readonly Vector[]): Vector {
-  return vectors.reduce(([x, y, z], [u, v, w]) => [x + u, y + v, z + w]);
+function write(spot: Spot, x: number, y: number, z: number, nx: number, ny: number, nz: number): void {
+  spot[0] = x;
+  spot[1] = y;
+  spot[2] = z;
+  spot[3] = nx;
+  spot[4] = ny;
+  spot[5] = nz;
 }
 
 export function cross([ax, ay, az]: Vector, [bx, by, bz]: Vector): Vector {

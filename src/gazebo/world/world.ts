@@ -28,9 +28,17 @@ export interface WorldOptions {
 
 /** SDF 1.9: the newest that Fortress knows. */
 export function worldSdf(options: WorldOptions): string {
+  const { contract, release } = options;
+  return document(
+    xml('sdf', { version: '1.9' }, [world(options)]),
+    `Made by \`saccade gazebo-world\` for Gazebo ${release}, from ${contract.file} and the MJCF files it names.`,
+  );
+}
+
+export function world(options: WorldOptions): Element {
   const { contract, scene, name } = options;
   const contacts = contactsOf(scene);
-  const world = xml('world', { name }, [
+  return xml('world', { name }, [
     ...physics(options),
     ...systems(options.release),
     ...light(options.randomise),
@@ -38,10 +46,6 @@ export function worldSdf(options: WorldOptions): string {
     robot({ ...options, contacts, bodies: robotBodies(scene.bodies, contract) }),
     ...things(scene).map((name) => thing(scene, name, options.release)),
   ]);
-  return document(
-    xml('sdf', { version: '1.9' }, [world]),
-    `Made by \`saccade gazebo-world\` for Gazebo ${options.release}, from ${contract.file} and the MJCF files it names.`,
-  );
 }
 
 /** The bodies that the contract's joints move, and those these hang on. */
@@ -98,14 +102,14 @@ function light(randomise: Surroundings): Element[] {
 
 /** The world's own geoms and cameras: a model that does not move. */
 function scenery({ bodies }: SceneDescription, contract: RobotContract, contacts: Contacts): Element[] {
-  const [world] = bodies;
+  const [{ geoms, cameras: mounted }] = bodies;
   return [
     xml('model', { name: 'cell' }, [
       xml('static', true),
       xml('link', { name: 'cell' }, [
-        ...world.geoms.map((geom) => collision(geom, contacts)),
-        ...world.geoms.map((geom) => visual(geom)),
-        ...cameras(world.cameras, contract),
+        ...geoms.map((geom) => collision(geom, contacts)),
+        ...geoms.map((geom) => visual(geom)),
+        ...cameras(mounted, contract),
       ]),
     ]),
   ];
