@@ -60,13 +60,13 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'task', default_value='pick_lift', description='Task name or file; without a sim section, any words.'
     ),
-    DeclareLaunchArgument('episodes', default_value='10', description='How many.'),
+    DeclareLaunchArgument('episodes', default_value='10', description='How many; 0: none, and all stays up.'),
     DeclareLaunchArgument('seed', default_value='1', description='Of the first episode; each further one has the next.'),
     DeclareLaunchArgument(
         'record_dir', default_value='saccade_runs', description='Where the run is recorded, a bag an episode.'
     ),
     DeclareLaunchArgument(
-        'images', default_value='jpeg', choices=['jpeg', 'raw'], description='Images as they are recorded.'
+        'images', default_value='jpeg', choices=['jpeg', 'raw'], description='How images are recorded.'
     ),
     DeclareLaunchArgument(
         'headless', default_value='true', choices=['true', 'false'], description="false: Gazebo's window opens."
@@ -118,7 +118,7 @@ def episodes_in_gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return [
         RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: shutil.rmtree(folder, ignore_errors=True))),
         RegisterEventHandler(OnProcessExit(on_exit=run.on_exit)),
-        RegisterEventHandler(OnStateTransition(goal_state='active', entities=run.begin())),
+        *([RegisterEventHandler(OnStateTransition(goal_state='active', entities=run.begin()))] if run.wanted else []),
         ExecuteProcess(name='gazebo', cmd=server(release, world, given), output='screen'),
         Node(
             package='ros_gz_bridge',
@@ -257,6 +257,7 @@ class Run:
             # The node says itself how each episode went; its result is said here.
             output='log',
         )
+        self.wanted = goal['count'] > 0
         self.printed = ''
         self.begun = False
 

@@ -44,7 +44,7 @@ ARGUMENTS = [
         'images',
         default_value='',
         choices=['', 'jpeg', 'raw'],
-        description="Images as they are recorded; empty: the parameter file's, or jpeg.",
+        description="How images are recorded; empty: the parameter file's, or jpeg.",
     ),
     DeclareLaunchArgument('name', default_value='saccade', description="The node's name."),
     DeclareLaunchArgument('namespace', default_value='', description="The node's namespace."),
@@ -63,10 +63,9 @@ def parameter(name: str, quote: str = '') -> list:
 
 def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An empty one would go before the parameter file's.
-    recording = [
-        *(parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []),
-        *(parameter('images') if context.launch_configurations['images'] else []),
-    ]
+    given = context.launch_configurations
+    record_dir = parameter('record_dir', '"') if given['record_dir'] else []
+    images = parameter('images') if given['images'] else []
     node = LifecycleNode(
         package='saccade',
         executable='policy_node',
@@ -81,7 +80,8 @@ def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *parameter('autostart'),
             *parameter('use_sim_time'),
             *parameter('lockstep'),
-            *recording,
+            *record_dir,
+            *images,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
         output='screen',

@@ -5,8 +5,6 @@ export const WORLD = 'saccade';
 
 /** Ground truth: tf2_msgs/TFMessage, `child_frame_id` is the name of the model. */
 export const POSES_TOPIC = '/gazebo/poses';
-/** What the things on the table touch: ros_gz_interfaces/Contacts. */
-export const CONTACTS_TOPIC = '/gazebo/contacts';
 /** Where a joint is to go: std_msgs/Float64. */
 export const commandTopic = (joint: string): string => `/gazebo/${joint}/cmd_pos`;
 
@@ -34,5 +32,4 @@ export const gz = {
   command: (model: string, joint: string): string => `/model/${model}/joint/${joint}/cmd_pos`,
   /** Where the PosePublisher system of a model publishes, whatever it is told. */
   pose: (model: string): string => `/model/${model}/pose`,
-  contacts: '/contacts',
 } as const;

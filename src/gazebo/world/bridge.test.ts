@@ -33,7 +33,6 @@ const PAIRS: Readonly<Record<string, string>> = {
   'sensor_msgs/msg/JointState': 'Model',
   'std_msgs/msg/Float64': 'Double',
   'tf2_msgs/msg/TFMessage': 'Pose_V',
-  'ros_gz_interfaces/msg/Contacts': 'Contacts',
 };
 
 describe.each(RELEASES)('the bridge’s file for %s', (release) => {
@@ -62,7 +61,6 @@ describe.each(RELEASES)('the bridge’s file for %s', (release) => {
         `/${name}/image_raw`,
       ]),
       ['GZ_TO_ROS', '/gazebo/poses', '/model/cube/pose'],
-      ['GZ_TO_ROS', '/gazebo/contacts', '/contacts'],
       ['GZ_TO_ROS', '/joint_states', '/model/gazebo_arm/joint_states'],
       ...['shoulder_pan', 'shoulder_lift', 'elbow', 'wrist_1', 'wrist_2', 'wrist_3', 'gripper'].map(
         (name) => ['ROS_TO_GZ', `/gazebo/${name}/cmd_pos`, `/model/gazebo_arm/joint/${name}/cmd_pos`],

@@ -1,7 +1,7 @@
 /** What ros_gz_bridge carries between Gazebo and ROS 2, as its YAML file. */
 import { stringify } from 'yaml';
 import type { RobotContract } from '../../contract/contract.js';
-import { CONTACTS_TOPIC, commandTopic, gz, POSES_TOPIC } from '../names.js';
+import { commandTopic, gz, POSES_TOPIC } from '../names.js';
 import { messageType, type Release } from './release.js';
 
 export interface BridgeEntry {
@@ -10,8 +10,6 @@ export interface BridgeEntry {
   readonly ros_type_name: string;
   readonly gz_type_name: string;
   readonly direction: 'GZ_TO_ROS' | 'ROS_TO_GZ';
-  /** Only while somebody listens. */
-  readonly lazy?: true;
 }
 
 /** @param things models whose poses are ground truth */
@@ -33,7 +31,6 @@ export function bridgeEntries(
     from('/clock', gz.clock, 'rosgraph_msgs/msg/Clock', 'Clock'),
     ...cameras.map(({ topic }) => from(topic, topic, 'sensor_msgs/msg/Image', 'Image')),
     ...things.map((thing) => from(POSES_TOPIC, gz.pose(thing), 'tf2_msgs/msg/TFMessage', 'Pose_V')),
-    { ...from(CONTACTS_TOPIC, gz.contacts, 'ros_gz_interfaces/msg/Contacts', 'Contacts'), lazy: true },
     // ros2_control has the joints to itself.
     ...(plain
       ? [

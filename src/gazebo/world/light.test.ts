@@ -15,9 +15,9 @@ const RANDOMISE = {
   home: [],
 } as const;
 
-/** As a PBS renderer shows a grey of sRGB value `colour` under so much linear light. */
-function shown(colour: number, light: number): number {
-  const linear = ((colour + 0.055) / 1.055) ** 2.4 * light;
+/** As Ogre shows a grey of sRGB value `colour` under ambient and directed light. */
+function shown(colour: number, ambient: number, directed: number): number {
+  const linear = ((colour + 0.055) / 1.055) ** 2.4 * (ambient / Math.PI + directed / 1.51);
   return 1.055 * linear ** (1 / 2.4) - 0.055;
 }
 
@@ -34,14 +34,14 @@ describe('meanLight', () => {
   it('shows a table top, and what is in the shade, as bright as the embedded renderer does', () => {
     const shade = 0.4 + 0.15 * 0.75;
     const flat = shade + 0.725 * Math.sin(elevation);
-    expect(shown(0.5, light.ambient[0])).toBeCloseTo(0.5 * shade, 6);
-    expect(shown(0.5, light.ambient[0] + light.diffuse * Math.sin(elevation))).toBeCloseTo(0.5 * flat, 6);
+    expect(shown(0.5, light.ambient[0], 0)).toBeCloseTo(0.5 * shade, 6);
+    expect(shown(0.5, light.ambient[0], light.diffuse * Math.sin(elevation))).toBeCloseTo(0.5 * flat, 6);
     // Of other greys and slopes nearly so.
     for (const colour of [0.2, 0.35, 0.7])
       for (const facing of [0.25, 0.5, 0.75, 1])
         expect(
           Math.abs(
-            shown(colour, light.ambient[0] + light.diffuse * facing) - colour * (shade + 0.725 * facing),
+            shown(colour, light.ambient[0], light.diffuse * facing) - colour * (shade + 0.725 * facing),
           ),
         ).toBeLessThan(0.1 * colour + 0.01);
   });

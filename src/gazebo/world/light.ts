@@ -3,7 +3,7 @@ import type { Surroundings } from '../../robots/sim/surroundings.js';
 
 export interface SdfLight {
   readonly ambient: readonly [number, number, number];
-  /** Strength of the directed light; 1 where a white surface that faces it is white. */
+  /** Strength of the directed light. */
   readonly diffuse: number;
   /** That it shines in: from the lamp. */
   readonly direction: readonly [number, number, number];
@@ -19,6 +19,12 @@ const SKY = [130, 140, 153] as const;
 const SURFACE = 0.5;
 
 /**
+ * As much of the light as Ogre's materials give back: they divide ambient light by π, and at roughness 1 their diffuse
+ * model (Burley's, with Lagarde and de Rousiers' factor that keeps the energy) takes a third of the directed.
+ */
+const GIVEN_BACK = { ambient: 1 / Math.PI, directed: 1 / 1.51 };
+
+/**
  * Both renderers shade by Lambert's law. The embedded one multiplies the bytes of a picture with the light; Gazebo's
  * first makes them linear, and the product sRGB again. So that what is in the shade, and what lies flat on the table,
  * comes out as bright as there, the light is made linear likewise.
@@ -32,8 +38,8 @@ export function meanLight(randomise: Surroundings): SdfLight {
   const level = linear(SURFACE * flat) / linear(SURFACE);
   const [h, v] = [Math.cos(elevation), Math.sin(elevation)];
   return {
-    ambient: [ambient, ambient, ambient],
-    diffuse: (level - ambient) / v,
+    ambient: [ambient / GIVEN_BACK.ambient, ambient / GIVEN_BACK.ambient, ambient / GIVEN_BACK.ambient],
+    diffuse: (level - ambient) / v / GIVEN_BACK.directed,
     direction: [-h * Math.cos(azimuth), -h * Math.sin(azimuth), -v],
     background: [SKY[0] / 255, SKY[1] / 255, SKY[2] / 255],
   };

@@ -1,7 +1,7 @@
 /**
  * The robot of a contract, in SDF: its links, joints, cameras, and what moves and measures them.
  *
- * SDF knows no inertia of rotors, and a link's own inertia has no room for it. It is left out: `npm run bench:gazebo-arm`
+ * SDF knows no inertia of rotors, and a link's own inertia has no room for it. It is left out: `npm run bench:gazebo-servos`
  * says how little that moves the joints.
  */
 import type { RobotContract } from '../../contract/contract.js';

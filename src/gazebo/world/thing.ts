@@ -1,6 +1,5 @@
 /** What lies about on the table, or is drawn on it: models of one link, which say where they are. */
 import type { GeomDescription, SceneDescription } from '../../robots/sim/description.js';
-import { gz } from '../names.js';
 import { contactsOf } from './contacts.js';
 import { collision, inertial, type LookFiles, lookFiles, plugin, pose, visual } from './parts.js';
 import { type Release, system } from './release.js';
@@ -33,12 +32,6 @@ export function thing(
       loose ? inertial(body) : undefined,
       ...geoms.map((geom) => collision(geom, contacts)),
       ...geoms.map((geom) => visual(geom, files)),
-      loose
-        ? xml('sensor', { name: 'contacts', type: 'contact' }, [
-            xml('always_on', true),
-            xml('contact', [...geoms.map((geom) => xml('collision', geom.name)), xml('topic', gz.contacts)]),
-          ])
-        : undefined,
     ]),
     plugin(
       system(release, 'PosePublisher'),

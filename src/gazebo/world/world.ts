@@ -75,7 +75,6 @@ function systems(release: Release): Element[] {
     plugin(system(release, 'Physics')),
     plugin(system(release, 'UserCommands')),
     plugin(system(release, 'SceneBroadcaster')),
-    plugin(system(release, 'Contact')),
     plugin(system(release, 'Sensors'), xml('render_engine', 'ogre2')),
   ];
 }
