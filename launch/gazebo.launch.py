@@ -119,7 +119,7 @@ def episodes_in_gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: shutil.rmtree(folder, ignore_errors=True))),
         RegisterEventHandler(OnProcessExit(on_exit=run.on_exit)),
         *([RegisterEventHandler(OnStateTransition(goal_state='active', entities=run.begin()))] if run.wanted else []),
-        ExecuteProcess(name='gazebo', cmd=server(release, world, given['headless'] == 'true'), output='screen'),
+        ExecuteProcess(name='gazebo', cmd=server(release, world, given), output='screen'),
         Node(
             package='ros_gz_bridge',
             executable='parameter_bridge',
@@ -193,9 +193,16 @@ def made_world(given: dict[str, str], release: str, control: str, folder: Path) 
     return str(folder / f'{WORLD}.sdf'), str(folder / 'bridge.yaml')
 
 
-def server(release: str, world: str, headless: bool) -> list[str]:
+def server(release: str, world: str, given: dict[str, str]) -> list[str]:
     # Errors alone are said: warnings are many and say little.
-    return [*GAZEBO[release], '-r', '-v', '1', *(['-s', '--headless-rendering'] if headless else []), world]
+    # In lockstep it stands still until it is told to step: what comes then does not depend on how long that took.
+    return [
+        *GAZEBO[release],
+        *(['-r'] if given['lockstep'] == 'false' else []),
+        *('-v', '1'),
+        *(['-s', '--headless-rendering'] if given['headless'] == 'true' else []),
+        world,
+    ]
 
 
 def peer(given: dict[str, str], release: str, control: str) -> list[LaunchDescriptionEntity]:

@@ -1,5 +1,5 @@
 /** Images of both simulators side by side. */
-import sharp from 'sharp';
+import sharp, { type OverlayOptions } from 'sharp';
 
 export interface Example {
   readonly camera: string;
@@ -16,7 +16,7 @@ const GAP = 6;
 
 /** A PNG: a row a camera; MuJoCo, Gazebo, and how far they are apart. */
 export async function sideBySide(examples: readonly Example[]): Promise<Uint8Array> {
-  const layers: sharp.OverlayOptions[] = [];
+  const layers: OverlayOptions[] = [];
   let [width, top] = [0, 0];
   for (const { width: w, height: h, here, there } of examples) {
     const apart = here.map((value, i) => Math.abs(value - there[i]));

@@ -88,7 +88,7 @@ export class System {
   /** @throws what the robot throws */
   async episode(
     seed: number,
-    { tap, signal }: { tap?: Tap; signal?: AbortSignal } = {},
+    { tap, timeLimitS = this.task.time_limit_s }: { tap?: Tap; timeLimitS?: number } = {},
   ): Promise<EpisodeResult> {
     const { bundle } = this.policy;
     const shape = { length: bundle.action.chunk, width: bundle.joints.length };
@@ -97,9 +97,8 @@ export class System {
       policy: this.policy,
       strategy: createStrategy(bundle.strategy, shape),
       seed,
-      timeLimitS: this.task.time_limit_s,
+      timeLimitS,
       ...(tap && { tap }),
-      ...(signal && { signal }),
     });
     return result;
   }

@@ -28,7 +28,7 @@ export interface ObjectAt {
 }
 
 export interface SightingsOptions {
-  readonly graph: Graph;
+  readonly graph: Pick<Graph, 'listen' | 'publishers'>;
   readonly contract: RobotContract;
   /** Names of all objects that move. */
   readonly objects: readonly string[];
