@@ -30,9 +30,21 @@ ARGUMENTS = [
         description='Take the time from /clock.',
     ),
     DeclareLaunchArgument(
+        'lockstep',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Step the simulator, as the contract says: its time passes only when the policy has acted.',
+    ),
+    DeclareLaunchArgument(
         'record_dir',
         default_value='',
         description="Where runs are recorded that ask for it; empty: the parameter file's, or nowhere.",
+    ),
+    DeclareLaunchArgument(
+        'images',
+        default_value='',
+        choices=['', 'jpeg', 'raw'],
+        description="How images are recorded; empty: the parameter file's, or jpeg.",
     ),
     DeclareLaunchArgument('name', default_value='saccade', description="The node's name."),
     DeclareLaunchArgument('namespace', default_value='', description="The node's namespace."),
@@ -51,7 +63,9 @@ def parameter(name: str, quote: str = '') -> list:
 
 def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     # An empty one would go before the parameter file's.
-    record_dir = parameter('record_dir', '"') if context.launch_configurations['record_dir'] else []
+    given = context.launch_configurations
+    record_dir = parameter('record_dir', '"') if given['record_dir'] else []
+    images = parameter('images') if given['images'] else []
     node = LifecycleNode(
         package='saccade',
         executable='policy_node',
@@ -65,7 +79,9 @@ def policy_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *parameter('policy', '"'),
             *parameter('autostart'),
             *parameter('use_sim_time'),
+            *parameter('lockstep'),
             *record_dir,
+            *images,
             *('--log-level', LaunchConfiguration('log_level')),
         ],
         output='screen',

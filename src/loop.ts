@@ -100,6 +100,8 @@ class Episode {
   /** Contract indices of the policy's joints and cameras. */
   readonly #match: ContractMatch;
   readonly #tally = new Tally();
+  /** Time on the robot's clock does not pass any more. */
+  #clockStands = false;
   #idleMs = 0;
   #outcome: Outcome | undefined;
   #schedule: Schedule;
@@ -151,7 +153,8 @@ class Episode {
     this.#watcher.reset();
     await robot.reset({ seed, signal });
     this.#schedule = new Schedule(robot.clock.now, robot.contract);
-    const { stop, reason } = this.#refusal() ?? (await this.#untilStop().catch(givenUp));
+    const { stop, reason } =
+      this.#refusal() ?? (await this.#untilStop().catch((error) => this.#givenUp(error)));
     const metrics = this.#outcome?.metrics;
     // A clock that was set back cannot tell.
     const elapsed = robot.clock.now - this.#schedule.timeOf(0);
@@ -360,13 +363,23 @@ class Episode {
       const time = clock.now;
       this.#commander.settle(time);
       try {
-        await clock.sleepUntil(time + periodS);
+        if (!this.#clockStands) {
+          await clock.sleepUntil(time + periodS);
+          continue;
+        }
       } catch (error) {
-        givenUp(error);
-        // A clock that was set back, or stands still, is of no use to an arm that must still be stopped.
-        await setTimeout(1000 * periodS);
+        this.#givenUp(error);
       }
+      // A clock that was set back, or stands still, is of no use to an arm that must still be stopped.
+      await setTimeout(1000 * periodS);
     }
+  }
+
+  /** @throws what is not about this episode alone */
+  #givenUp(error: unknown): Stop {
+    if (!(error instanceof EpisodeAborted)) throw error;
+    this.#clockStands ||= error.clockStands;
+    return { stop: 'aborted', reason: error.message };
   }
 
   /** The measured pose in bundle joint order. */
@@ -374,12 +387,6 @@ class Episode {
     const positions = this.#watcher.joints?.positions as Float32Array;
     return Float32Array.from(this.#match.joints, (index) => positions[index]);
   }
-}
-
-/** @throws what is not about this episode alone */
-function givenUp(error: unknown): Stop {
-  if (error instanceof EpisodeAborted) return { stop: 'aborted', reason: error.message };
-  throw error;
 }
 
 /** A chunk whose rows come `speed` times as fast one after the other. */

@@ -51,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'latency',
     'tap',
   ],
+  gazebo: ['contract', 'messages', 'robots/robot', 'robots/sim', 'robots/ros2'],
   simRobot: ['contract', 'messages', 'robots/robot', 'robots/sim', 'robots/ros2'],
   dataset: ['contract', 'robots/robot', 'robots/bag', 'messages', 'observe', 'record', 'episode/statistics'],
   report: ['contract', 'episode', 'messages', 'record', 'act/interventions'],

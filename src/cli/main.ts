@@ -8,6 +8,8 @@ import { benchCommand } from './bench.js';
 import { datasetCommand } from './dataset.js';
 import { demosCommand } from './demos.js';
 import { doctorCommand } from './doctor.js';
+import { gazeboPeerCommand } from './gazeboPeer.js';
+import { gazeboWorldCommand } from './gazeboWorld.js';
 import { inspectCommand } from './inspect.js';
 import { log, setVerbose } from './log.js';
 import { nodeCommand } from './node.js';
@@ -51,6 +53,8 @@ function program(): Command {
     demosCommand,
     simCommand,
     simRobotCommand,
+    gazeboWorldCommand,
+    gazeboPeerCommand,
   ];
   for (const create of commands) addCommand(root, create());
   return root;

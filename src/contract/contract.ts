@@ -82,8 +82,18 @@ export type ResetType = (typeof RESET_TYPES)[number];
 export interface ResetSpec {
   readonly service: string;
   readonly type: ResetType;
-  /** Wall time, s, after which it is given up. */
+  /** On the robot's clock, s, after which it is given up; so is one whose clock stands still for as long. */
   readonly timeoutS: number;
+}
+
+/** How the world of a simulator is stepped, so that its time passes only when the loop has acted. */
+export interface LockstepSpec {
+  /** ros_gz_interfaces/srv/ControlWorld: pauses the world, and has it take so many steps. */
+  readonly service: string;
+  /** s, of one step of the physics; a command's period is a whole number of them. */
+  readonly stepS: number;
+  /** The reward comes once a control period, and is waited for. */
+  readonly reward: boolean;
 }
 
 /** How far apart in time (s, by header stamp) the parts of one observation may be. */
@@ -124,6 +134,8 @@ export interface RobotContract {
   /** std_msgs/Bool: true says that the attempt has succeeded. */
   readonly success?: { readonly topic: string };
   readonly reset?: ResetSpec;
+  /** Absent where the robot's time is not ours to stop. */
+  readonly lockstep?: LockstepSpec;
   readonly sync: SyncSpec;
   readonly safety: SafetySpec;
   /** The embedded simulator; absent for a real robot. */

@@ -211,6 +211,15 @@ sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
     });
   });
 
+  it('reads how the world of a simulator is stepped', () => {
+    const text = `${VALID}lockstep: { service: /world/w/control, step_s: 0.002 }\n`;
+    expect(parseContract('/r.yaml', text).lockstep).toEqual({
+      service: '/world/w/control',
+      stepS: 0.002,
+      reward: false,
+    });
+  });
+
   it('lets two arms call their joints the same, each on a topic of its own', () => {
     const arms = (a: string, b: string) =>
       `${VALID.replace('{ name: pan, ', `{ name: pan, ros: { name: waist${a} }, `).replace(
@@ -253,6 +262,11 @@ sync: { tolerance_s: 0.01, max_skew_s: 0.05 }
       'it must be left out where there are commands',
     ],
     ['no topic of joint states', 'joint_states: { topics: [] }\n', 'joint_states'],
+    [
+      'steps that do not come to the instants of commands',
+      'lockstep: { service: /w, step_s: 0.003 }\n',
+      'lockstep.step_s is 0.003; it must divide the period of commands',
+    ],
     ['an unknown reset', 'reset: { service: /r, type: std_srvs/srv/SetBool }\n', 'reset.type is'],
   ])('refuses %s', (_, more, message) => {
     expect(refusalOf(VALID + more)).toContain(message);

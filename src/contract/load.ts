@@ -87,6 +87,10 @@ const reset = z
   .strictObject({ service: topic, type: z.enum(RESET_TYPES), timeout_s: positive.default(30) })
   .transform(({ timeout_s, ...rest }) => ({ ...rest, timeoutS: timeout_s }));
 
+const lockstep = z
+  .strictObject({ service: topic, step_s: positive, reward: z.boolean().default(false) })
+  .transform(({ step_s, ...rest }) => ({ ...rest, stepS: step_s }));
+
 const sync = z.strictObject({
   tolerance_s: z.number().nonnegative().optional(),
   max_skew_s: positive.optional(),
@@ -124,14 +128,28 @@ const contract = (folder: string, exists: (file: string) => boolean) =>
         .default({ topic: '/reward', max: 1 }),
       success: z.strictObject({ topic }).optional(),
       reset: reset.optional(),
+      lockstep: lockstep.optional(),
       sync: sync.default({}),
       safety,
     })
     .superRefine(commandsOnTicks)
+    .superRefine(stepsInCommands)
     .superRefine(commandsOfAllJoints)
     .superRefine(jointsOnKnownTopics)
     .transform(
-      ({ rate_hz, command_rate_hz, joint_states, sim, command, commands, sync, success, reset, ...rest }) => {
+      ({
+        rate_hz,
+        command_rate_hz,
+        joint_states,
+        sim,
+        command,
+        commands,
+        sync,
+        success,
+        reset,
+        lockstep,
+        ...rest
+      }) => {
         const all = rest.joints.map((joint) => joint.name);
         const given = commands ?? [command ?? { topic: '/joint_commands', type: COMMAND_TYPES[0] }];
         return {
@@ -139,6 +157,7 @@ const contract = (folder: string, exists: (file: string) => boolean) =>
           ...(sim && { sim }),
           ...(success && { success }),
           ...(reset && { reset }),
+          ...(lockstep && { lockstep }),
           rateHz: rate_hz,
           commandRateHz: command_rate_hz ?? rate_hz,
           jointStates: joint_states,
@@ -166,6 +185,29 @@ function commandsOnTicks(
     code: 'custom',
     path: ['command_rate_hz'],
     message: `must be a whole multiple of rate_hz (${rate_hz}), ${MAX_COMMAND_RATE_HZ} at most`,
+  });
+}
+
+/** Time that is stepped must come to the instants of commands. */
+function stepsInCommands(
+  {
+    rate_hz,
+    command_rate_hz = rate_hz,
+    lockstep,
+  }: {
+    readonly rate_hz: number;
+    readonly command_rate_hz?: number | undefined;
+    readonly lockstep?: { readonly stepS: number } | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  if (!lockstep) return;
+  const steps = 1 / command_rate_hz / lockstep.stepS;
+  if (Math.round(steps) >= 1 && Math.abs(steps - Math.round(steps)) < 1e-6) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['lockstep', 'step_s'],
+    message: `must divide the period of commands, ${1 / command_rate_hz} s`,
   });
 }
 

@@ -62,9 +62,20 @@ function messages(string: fc.Arbitrary<string>): { [T in MessageType]: fc.Arbitr
       }),
       data: floats,
     }),
+    'std_msgs/msg/Float64': fc.record({ data: x }),
     'std_msgs/msg/Float32': fc.record({ data: fc.float() }),
     'std_msgs/msg/Bool': fc.record({ data: fc.boolean() }),
     'std_msgs/msg/String': fc.record({ data: string }),
+    'tf2_msgs/msg/TFMessage': fc.record({
+      transforms: fc.array(
+        fc.record({
+          header,
+          child_frame_id: string,
+          transform: fc.record({ translation: point, rotation: fc.record({ x, y: x, z: x, w: x }) }),
+        }),
+        { maxLength: 3 },
+      ),
+    }),
     'rosgraph_msgs/msg/Clock': fc.record({ clock: time }),
     'visualization_msgs/msg/MarkerArray': fc.record({
       markers: fc.array(

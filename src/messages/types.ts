@@ -111,6 +111,13 @@ export interface Marker {
   readonly mesh_use_embedded_materials: boolean;
 }
 
+/** `child_frame_id` is what stands there. */
+export interface TransformStamped {
+  readonly header: Header;
+  readonly child_frame_id: string;
+  readonly transform: { readonly translation: Point; readonly rotation: Quaternion };
+}
+
 /** By full type name. */
 export interface Messages {
   'sensor_msgs/msg/Image': Image;
@@ -118,9 +125,11 @@ export interface Messages {
   'sensor_msgs/msg/JointState': JointStateMessage;
   'trajectory_msgs/msg/JointTrajectory': JointTrajectory;
   'std_msgs/msg/Float64MultiArray': Float64MultiArray;
+  'std_msgs/msg/Float64': { readonly data: number };
   'std_msgs/msg/Float32': { readonly data: number };
   'std_msgs/msg/Bool': { readonly data: boolean };
   'std_msgs/msg/String': { readonly data: string };
+  'tf2_msgs/msg/TFMessage': { readonly transforms: readonly TransformStamped[] };
   'rosgraph_msgs/msg/Clock': { readonly clock: Time };
   'diagnostic_msgs/msg/DiagnosticArray': DiagnosticArray;
   'visualization_msgs/msg/MarkerArray': { readonly markers: readonly Marker[] };

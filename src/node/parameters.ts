@@ -56,6 +56,13 @@ const SPECS = {
     fixed: true,
     description: 'CPU threads of one inference.',
   },
+  lockstep: {
+    type: 'bool',
+    default: false,
+    fixed: true,
+    description:
+      "A simulator's time is stepped, as the robot contract says: it passes only when the policy has acted. Needs use_sim_time.",
+  },
   strategy: {
     type: 'string',
     default: OF_BUNDLE,

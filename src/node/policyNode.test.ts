@@ -170,6 +170,7 @@ describe('PolicyNode, its lifecycle', () => {
       ...GIVEN,
       inference: { provider: 'auto', deviceId: 0, threads: 1 },
       simTime: false,
+      lockstep: false,
     });
     expect((await graph.call('start')).message).toContain('not active');
     expect(await graph.machine.request({ label: 'activate' })).toBe(true);

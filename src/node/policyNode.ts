@@ -144,6 +144,7 @@ export class PolicyNode {
         threads: parameters.get('threads'),
       },
       simTime: parameters.simTime,
+      lockstep: parameters.get('lockstep'),
       strategyFor: (bundle) => parameters.strategy(bundle),
       emergencyStop: this.#emergencyStop,
       settings: {

@@ -65,6 +65,7 @@ async function open(options: Partial<SessionOptions> = {}): Promise<Session> {
     policy,
     inference: { provider: 'cpu' },
     simTime: false,
+    lockstep: false,
     strategyFor: () => ({ name: 'latest' }),
     emergencyStop: new EmergencyStop(),
     settings: { speedScale: () => 1, lateWaitS: () => 0, recordDir: () => recordDir, images: () => 'jpeg' },

@@ -34,6 +34,7 @@ export interface SessionOptions {
   readonly policy: string;
   readonly inference: ProviderOptions;
   readonly simTime: boolean;
+  readonly lockstep: boolean;
   readonly strategyFor: (bundle: PolicyBundle) => StrategySpec;
   readonly emergencyStop: EmergencyStop;
   /** Asked as episodes go on. */
@@ -65,7 +66,7 @@ export interface Session extends Performer {
 
 /** @throws UserError when something named in `options` is missing, wrong or does not fit */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graph, policy: folder, inference, simTime, strategyFor, onNotice } = options;
+  const { graph, policy: folder, inference, simTime, lockstep, strategyFor, onNotice } = options;
   const contract = await loadContract(named('contract', options.contract));
   const bundle = await loadBundle(named('policy', folder));
   matchContract(contract, bundle);
@@ -73,7 +74,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const strategy = new LiveStrategy(strategyFor(bundle), shape);
   const policy = await Policy.load(bundle, inference);
   try {
-    const robot = new RosRobot({ graph, contract, simTime, onNotice });
+    const robot = new RosRobot({ graph, contract, simTime, lockstep, onNotice });
     return new RosSession(options, policy, robot, strategy);
   } catch (error) {
     await policy.close();
@@ -199,7 +200,7 @@ class RosSession implements Session {
     const { contract, bundle, strategy, provider } = this;
     return {
       source: 'rollout',
-      lockstep: false,
+      lockstep: this.#robot.clock.lockstep,
       contract: { file: basename(contract.file), text: contract.text },
       task,
       seed,
@@ -285,6 +286,9 @@ function all(taps: readonly (Tap | undefined)[]): Tap {
     ...(views && { views }),
     onTick(tick) {
       for (const tap of present) tap.onTick(tick);
+    },
+    async settled() {
+      for (const tap of present) await tap.settled?.();
     },
   };
 }

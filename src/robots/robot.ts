@@ -78,6 +78,14 @@ export interface Horizon {
  */
 export class EpisodeAborted extends Error {
   override readonly name = 'EpisodeAborted';
+
+  /** @param clockStands nothing can be waited for by the robot's clock any more */
+  constructor(
+    message: string,
+    readonly clockStands = false,
+  ) {
+    super(message);
+  }
 }
 
 export interface Clock {

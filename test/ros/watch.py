@@ -46,14 +46,11 @@ class Watch:
 
     def diagnosed(self, array: DiagnosticArray) -> None:
         for status in array.status:
-            node, name = status.name.split(': ', 1)
-            if node != 'saccade':
-                continue
             values = {value.key: value.value for value in status.values}
-            self.diagnoses[name] = {'level': status.level[0], 'message': status.message, 'values': values}
+            self.diagnoses[status.name.removeprefix('saccade: ')] = {'level': status.level[0], 'message': status.message, 'values': values}
 
     def diagnosis(self, name: str) -> dict | None:
-        """What /diagnostics says of a part of the node."""
+        """What /diagnostics says of a part of the node, or of another, `gazebo_peer: world`."""
         return self.diagnoses.get(name)
 
     def call(self, name: str) -> dict:

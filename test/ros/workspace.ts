@@ -20,17 +20,19 @@ export const BUILD_TIMEOUT_MS = 900_000;
 
 /**
  * Builds the workspace, or waits for who is building it.
+ * @param env with ROS 2 in it; what was found where absent. The interfaces that it has are those that the build knows
  * @returns the environment with its install space sourced
  */
-export async function buildWorkspace(): Promise<NodeJS.ProcessEnv> {
+export async function buildWorkspace(env?: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   if ('missing' in ros) throw new Error(ros.missing);
+  const given = env ?? ros.env;
   mkdirSync(join(WORKSPACE, 'src'), { recursive: true });
   if (!existsSync(join(WORKSPACE, 'src/saccade'))) symlinkSync(ROOT, join(WORKSPACE, 'src/saccade'));
   const build = [join(WORKSPACE, '.lock'), 'nice', 'colcon', 'build'];
-  await promisify(execFile)('flock', build, { cwd: WORKSPACE, env: ros.env, maxBuffer: 2 ** 26 }).catch(
+  await promisify(execFile)('flock', build, { cwd: WORKSPACE, env: given, maxBuffer: 2 ** 26 }).catch(
     ({ stdout, stderr }) => {
       throw new Error(`colcon build failed in ${WORKSPACE}:\n${stdout}${stderr}`);
     },
   );
-  return sourcedFrom(join(WORKSPACE, 'install/setup.bash'), ros.env);
+  return sourcedFrom(join(WORKSPACE, 'install/setup.bash'), given);
 }

@@ -1,10 +1,17 @@
 /** A ROS graph in memory: what a robot subscribes to is delivered at once, what it publishes is kept. */
 import type { CommandType } from '../../src/contract/contract.js';
+import { UserError } from '../../src/errors.js';
 import { decode, encode } from '../../src/messages/cdr.js';
 import { nsToStamp } from '../../src/messages/time.js';
 import type { Header, Messages, MessageType } from '../../src/messages/types.js';
 import type { RosGraph } from '../../src/robots/ros2/graph.js';
-import type { CallOptions, Endpoint, Publication, Subscription } from '../../src/robots/ros2/rosNode.js';
+import type {
+  CallOptions,
+  Endpoint,
+  Publication,
+  ServiceClient,
+  Subscription,
+} from '../../src/robots/ros2/rosNode.js';
 
 interface Listener {
   readonly type: string;
@@ -67,14 +74,27 @@ export class FakeGraph implements RosGraph {
     };
   }
 
-  async callService(_type: string, name: string, request: object, { signal }: CallOptions): Promise<object> {
-    this.calls.push({ name, request });
-    const service = this.services.get(name);
-    if (!service) throw new Error(`nobody offers ${name}`);
-    const aborted = new Promise<never>((_, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason));
-    });
-    return await Promise.race([service(request), aborted]);
+  async callService(type: string, name: string, request: object, options: CallOptions): Promise<object> {
+    return await this.client(type, name).call(request, options);
+  }
+
+  client(_type: string, name: string): ServiceClient {
+    return {
+      call: async (request, { timeoutS, expiry, signal }) => {
+        this.calls.push({ name, request });
+        const service = this.services.get(name);
+        if (!service) throw new UserError(`nobody offers the service ${name}`);
+        const over = AbortSignal.any([...(signal ? [signal] : []), ...(expiry ? [expiry] : [])]);
+        const aborted = new Promise<never>((_, reject) => {
+          const late = () => reject(new UserError(`the service ${name} did not answer within ${timeoutS} s`));
+          over.addEventListener('abort', () => (signal?.aborted ? reject(signal.reason) : late()));
+          if (!expiry) setTimeout(late, 1000 * timeoutS).unref();
+        });
+        return await Promise.race([service(request), aborted]);
+      },
+      available: this.services.has(name),
+      close() {},
+    };
   }
 
   /** Somebody comes up who publishes `topic`. */

@@ -107,7 +107,7 @@ describe('RosClock on simulated time', () => {
     const clock = new RosClock(graph, { simTime: true });
     await tick(2);
     const sleep = outcome(clock.sleepUntil(3));
-    for (let n = 0; n < 20; n++) {
+    for (let n = 1; n < 20; n++) {
       await vi.advanceTimersByTimeAsync(1000);
       await tick(2 + n / 100);
     }
@@ -123,6 +123,18 @@ describe('RosClock on simulated time', () => {
     expect(sleep.value()).toBe('pending');
     await vi.advanceTimersByTimeAsync(300);
     expect(String(sleep.value())).toMatch(/nothing has come on \/clock for 2\.\d s/);
+    clock.close();
+  });
+
+  it('gives the episode up when a simulator is paused, which goes on saying the same time', async () => {
+    const clock = new RosClock(graph, { simTime: true });
+    await tick(2);
+    const sleep = outcome(clock.sleepUntil(3));
+    for (let n = 0; n < 25; n++) {
+      await vi.advanceTimersByTimeAsync(99);
+      await tick(2);
+    }
+    expect(String(sleep.value())).toMatch(/the same time has come on \/clock for 2\.\d s/);
     clock.close();
   });
 

@@ -19,8 +19,9 @@ export class RosClock implements Clock {
   readonly #subscription: Subscription | undefined;
   /** ns; what `/clock` said last. */
   #simulated = 0n;
-  /** `performance.now()` of that, ms. */
+  /** `performance.now()` of that, and of when it said something new, ms. A simulator that is paused goes on saying the same. */
   #heardAt: number | undefined;
+  #movedAt = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
   #setBack: string | undefined;
   readonly #sleepers = new Set<() => void>();
@@ -50,14 +51,22 @@ export class RosClock implements Clock {
     return now;
   }
 
+  /** For how long (s of wall time) simulated time has stood still; 0 on the machine's time. */
+  get stillS(): number {
+    return this.#subscription ? (performance.now() - this.#movedAt) / 1000 : 0;
+  }
+
   /** An episode begins: what happened to the clock before is forgotten. */
   begin(): void {
     void this.now;
     this.#setBack = undefined;
   }
 
-  /** @throws EpisodeAborted when the clock was set back since `begin`, or simulated time does not move */
-  async sleepUntil(time: number): Promise<void> {
+  /**
+   * @param patienceS of wall time that simulated time may stand still for
+   * @throws EpisodeAborted when the clock was set back since `begin`, or simulated time does not move
+   */
+  async sleepUntil(time: number, patienceS = STANDSTILL_S): Promise<void> {
     const since = performance.now();
     for (;;) {
       const left = time - this.now;
@@ -72,9 +81,8 @@ export class RosClock implements Clock {
         await this.#nap(Math.min(1000 * left, LOOK_MS), soon);
         continue;
       }
-      const stillS = (performance.now() - Math.max(since, this.#heardAt ?? 0)) / 1000;
-      if (stillS >= STANDSTILL_S)
-        throw new EpisodeAborted(`nothing has come on ${CLOCK_TOPIC} for ${stillS.toFixed(1)} s`);
+      const stillS = Math.min(this.stillS, (performance.now() - since) / 1000);
+      if (stillS >= patienceS) throw new EpisodeAborted(this.#standstill(stillS), true);
       await this.#nap(LOOK_MS, later);
     }
   }
@@ -87,10 +95,19 @@ export class RosClock implements Clock {
 
   #tick(cdr: Uint8Array): void {
     // The message is a builtin_interfaces/Time and nothing else; at the very start it is 0.
-    this.#simulated = readStamp(cdr) ?? 0n;
-    this.#heardAt = performance.now();
+    const time = readStamp(cdr) ?? 0n;
+    const at = performance.now();
+    if (this.#heardAt === undefined || time !== this.#simulated) this.#movedAt = at;
+    this.#simulated = time;
+    this.#heardAt = at;
     void this.now;
     this.#awaken();
+  }
+
+  #standstill(stillS: number): string {
+    const heard = this.#heardAt !== undefined && performance.now() - this.#heardAt < 1000;
+    const said = heard ? 'the same time' : 'nothing';
+    return `${said} has come on ${CLOCK_TOPIC} for ${stillS.toFixed(1)} s`;
   }
 
   /** Until `ms` of wall time have passed as `timer` has it, or `/clock` says something. */

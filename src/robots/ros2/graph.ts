@@ -3,5 +3,5 @@ import type { RosNode } from './rosNode.js';
 
 export type RosGraph = Pick<
   RosNode,
-  'name' | 'now' | 'publishers' | 'listen' | 'subscribe' | 'advertise' | 'callService'
+  'name' | 'now' | 'publishers' | 'listen' | 'subscribe' | 'advertise' | 'callService' | 'client'
 >;

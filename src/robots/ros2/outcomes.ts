@@ -26,6 +26,7 @@ export class Outcomes {
   #subscriptions: (Subscription | undefined)[] = [undefined, undefined];
   #reward = 0;
   #succeeded = false;
+  #rewards = 0;
   #failure: string | undefined;
 
   constructor(options: OutcomesOptions) {
@@ -38,11 +39,17 @@ export class Outcomes {
       const { data } = decode(FLOAT32, cdr);
       if (!Number.isFinite(data)) throw new Error(`the reward is ${data}`);
       this.#reward = data;
+      this.#rewards++;
     });
     if (!success || !contract.success) return;
     this.#subscribe(1, contract.success.topic, BOOL, success, (cdr) => {
       this.#succeeded = decode(BOOL, cdr).data;
     });
+  }
+
+  /** How many rewards have come; undefined while nobody publishes any that can be used. */
+  get rewards(): number | undefined {
+    return this.#subscriptions[0] && this.#rewards;
   }
 
   /** Somebody who watches has judged the attempt. */

@@ -54,10 +54,20 @@ export interface TriggerReply {
 }
 
 export interface CallOptions {
-  /** Of wall time (s), for the service to come up and for its answer. */
+  /** s, for the service to come up and for its answer: of wall time, unless `expiry` tells when they are over. */
   readonly timeoutS: number;
+  readonly expiry?: AbortSignal;
   /** Once aborted nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A service that is called again and again. */
+export interface ServiceClient {
+  /** As `callService`. */
+  call(request: object, options: CallOptions): Promise<object>;
+  /** Somebody offers it now. */
+  readonly available: boolean;
+  close(): void;
 }
 
 export class RosNode {
@@ -175,38 +185,32 @@ export class RosNode {
    * @throws UserError when nobody offers it, nobody answers in time, or its type is not installed; the reason of
    *   `signal` when that is aborted
    */
-  async callService(
-    type: string,
-    name: string,
-    request: object,
-    { timeoutS, signal }: CallOptions,
-  ): Promise<object> {
+  async callService(type: string, name: string, request: object, options: CallOptions): Promise<object> {
+    const client = this.client(type, name);
+    try {
+      return await client.call(request, options);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** @throws UserError when its type is not installed */
+  client(type: string, name: string): ServiceClient {
     let client: RclClient;
     try {
       client = this.#node.createClient(type, name);
     } catch (cause) {
       throw unknownType(`service ${name} cannot be called`, type, cause);
     }
-    const timeout = AbortSignal.timeout(1000 * timeoutS);
-    const given = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    try {
-      while (!client.isServiceServerAvailable()) {
-        if (timeout.aborted)
-          throw new UserError(`nobody offers the service ${name} (${type}); start the node that does`);
-        signal?.throwIfAborted();
-        await sleep(LOOK_MS);
-      }
-      return await client.sendRequestAsync(request, { signal: given });
-    } catch (cause) {
-      signal?.throwIfAborted();
-      if (cause instanceof UserError) throw cause;
-      const why = timeout.aborted
-        ? `did not answer within ${timeoutS} s`
-        : `failed: ${(cause as Error).message}`;
-      throw new UserError(`the service ${name} ${why}`, 2, { cause });
-    } finally {
-      if (this.#open) this.#node.destroyClient(client);
-    }
+    return {
+      call: (request, options) => call(client, { type, name }, request, options),
+      get available() {
+        return client.isServiceServerAvailable();
+      },
+      close: () => {
+        if (this.#open) this.#node.destroyClient(client);
+      },
+    };
   }
 
   /** False once it has left the graph. */
@@ -253,6 +257,32 @@ export class RosNode {
 
   #publishers(topic: string): EndpointInfo[] {
     return this.#node.getPublishersInfoByTopic(topic);
+  }
+}
+
+async function call(
+  client: RclClient,
+  { type, name }: { readonly type: string; readonly name: string },
+  request: object,
+  { timeoutS, expiry, signal }: CallOptions,
+): Promise<object> {
+  const timeout = expiry ?? AbortSignal.timeout(1000 * timeoutS);
+  const given = signal ? AbortSignal.any([signal, timeout]) : timeout;
+  try {
+    while (!client.isServiceServerAvailable()) {
+      if (timeout.aborted)
+        throw new UserError(`nobody offers the service ${name} (${type}); start the node that does`);
+      signal?.throwIfAborted();
+      await sleep(LOOK_MS);
+    }
+    return await client.sendRequestAsync(request, { signal: given });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof UserError) throw cause;
+    const why = timeout.aborted
+      ? `did not answer within ${timeoutS} s`
+      : `failed: ${(cause as Error).message}`;
+    throw new UserError(`the service ${name} ${why}`, 2, { cause });
   }
 }
 

@@ -5,7 +5,7 @@
  * source that delivers nothing of use goes stale, and the loop holds.
  */
 import { Subject } from 'rxjs';
-import type { ResetSpec, RobotContract } from '../../contract/contract.js';
+import type { LockstepSpec, ResetSpec, RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import {
   EpisodeAborted,
@@ -16,11 +16,14 @@ import {
   type ResetRequest,
   type Robot,
 } from '../robot.js';
+import { Arrivals } from './arrivals.js';
 import { Camera } from './camera.js';
 import { CLOCK_TOPIC, RosClock } from './clock.js';
 import { Commands } from './commands.js';
+import { Expiry } from './expiry.js';
 import type { RosGraph } from './graph.js';
 import { JointStates } from './jointStates.js';
+import { CONTROL_WORLD, LockstepClock } from './lockstepClock.js';
 import { Outcomes } from './outcomes.js';
 import { type Notice, Source, type SourceStatus } from './source.js';
 
@@ -28,7 +31,7 @@ import { type Notice, Source, type SourceStatus } from './source.js';
 const LOOK_MS = 500;
 /** Joint states that come for so long (s) without some of the joints will not have them. */
 const JOINTS_TIMEOUT_S = 2;
-/** Wall time (s) within which `/clock` must say something. */
+/** Wall time (s) within which `/clock` must say something, where no reset is given another: simulators take long to start. */
 const CLOCK_TIMEOUT_S = 5;
 /** Stamps may be ahead of the time they arrive at: by what it takes to read a clock, or by a step of `/clock`. */
 const EARLY_S = { real: 0.005, simulated: 0.05 };
@@ -38,6 +41,8 @@ export interface RosRobotOptions {
   readonly contract: RobotContract;
   /** Time is what `/clock` says (`use_sim_time`). */
   readonly simTime: boolean;
+  /** The world is stepped, as the contract says; needs `simTime`. */
+  readonly lockstep?: boolean;
   /** The task's; the contract's `reward.max` when absent. */
   readonly maxReward?: number;
   readonly onNotice?: (notice: Notice) => void;
@@ -59,7 +64,7 @@ export class RosRobot implements Robot {
   readonly frames = new Subject<Frame>();
   readonly joints = new Subject<JointState>();
   readonly outcomes = new Subject<Outcome>();
-  readonly clock: RosClock;
+  readonly clock: RosClock | LockstepClock;
   readonly maxReward: number;
   readonly wantsHorizon: boolean;
   readonly #options: RosRobotOptions;
@@ -81,16 +86,30 @@ export class RosRobot implements Robot {
    * @throws UserError when a message type is not installed
    */
   constructor(options: RosRobotOptions) {
-    const { graph, contract, simTime, maxReward } = options;
+    const { graph, contract, simTime, lockstep = false, maxReward } = options;
     this.#options = options;
     this.contract = contract;
     this.maxReward = maxReward ?? contract.reward.max;
     this.wantsHorizon = contract.commands.some(({ type }) => type === 'trajectory_msgs/msg/JointTrajectory');
-    this.clock = new RosClock(graph, { simTime });
+    const spec = lockstep ? requireLockstep(contract, simTime) : undefined;
+    const rosClock = new RosClock(graph, { simTime });
+    const arrivals = new Arrivals([...contract.cameras.map(cameraSource), JOINTS]);
+    this.clock = spec
+      ? new LockstepClock({
+          clock: rosClock,
+          spec,
+          rateHz: contract.rateHz,
+          control: graph.client(CONTROL_WORLD, spec.service),
+          arrivals,
+          cameras: contract.cameras.map(cameraSource),
+          joints: [JOINTS],
+          rewards: () => this.#outcomes.rewards,
+        })
+      : rosClock;
     const now = () => this.clock.now;
 
-    this.#cameraSources = contract.cameras.map(({ name, topic, maxAgeS }) =>
-      this.#source(`camera ${name}`, topic, maxAgeS),
+    this.#cameraSources = contract.cameras.map((camera) =>
+      this.#source(cameraSource(camera), camera.topic, camera.maxAgeS),
     );
     this.#cameras = contract.cameras.map(
       (spec, c) =>
@@ -102,11 +121,12 @@ export class RosRobot implements Robot {
           wanted: () => this.frames.observed,
           onFrame: (frame) => {
             if (frame.time >= this.#since) this.frames.next(frame);
+            arrivals.note(cameraSource(spec), frame.time);
           },
         }),
     );
     this.#jointSources = contract.jointStates.topics.map((topic) =>
-      this.#source('joint states', topic, contract.safety.jointsMaxAgeS),
+      this.#source(JOINTS, topic, contract.safety.jointsMaxAgeS),
     );
     this.#jointStates = new JointStates({
       graph,
@@ -115,6 +135,7 @@ export class RosRobot implements Robot {
       now,
       onState: (state) => {
         if (state.time >= this.#since) this.joints.next(state);
+        arrivals.note(JOINTS, state.time);
       },
     });
     // Rewards come when there are any: no age makes them wrong.
@@ -131,6 +152,7 @@ export class RosRobot implements Robot {
       now,
       onOutcome: (outcome) => {
         if (outcome.time >= this.#since) this.outcomes.next(outcome);
+        arrivals.wake();
       },
     });
     this.#commands = new Commands(graph, contract);
@@ -161,14 +183,15 @@ export class RosRobot implements Robot {
       const { reset } = this.contract;
       if (reset) await this.#callReset(reset, seed, signal);
       // Messages of the attempt before may still be on their way.
-      await this.#passes(1 / this.contract.rateHz);
+      if (!this.clock.lockstep) await this.#passes(1 / this.contract.rateHz);
     } finally {
       this.#since = this.clock.now;
     }
     this.#outcomes.reset();
     this.#jointStates.reset();
     this.#commands.begin();
-    await this.#passes(1 / this.contract.rateHz);
+    if (this.clock.lockstep) await aligned(this.clock);
+    else await this.#passes(1 / this.contract.rateHz);
     await this.#jointsComplete(signal);
     for (const topic of this.#commands.unheard())
       this.#notify({
@@ -252,18 +275,26 @@ export class RosRobot implements Robot {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const request = type === 'saccade/srv/ResetEpisode' ? { seed } : {};
-    const reply = await this.#options.graph.callService(type, service, request, { timeoutS, signal });
+    const expiry = new Expiry(this.clock, timeoutS);
+    let reply: object;
+    try {
+      const options = { timeoutS, expiry: expiry.signal, signal };
+      reply = await this.#options.graph.callService(type, service, request, options);
+    } finally {
+      expiry.close();
+    }
     const { success = true, message } = reply as { readonly success?: boolean; readonly message?: string };
     if (!success)
       throw new UserError(`the robot was not reset by ${service}: ${message || 'no reason given'}`);
   }
 
   async #clockRuns(signal: AbortSignal | undefined): Promise<void> {
-    const until = performance.now() + 1000 * CLOCK_TIMEOUT_S;
+    const timeoutS = this.contract.reset?.timeoutS ?? CLOCK_TIMEOUT_S;
+    const until = performance.now() + 1000 * timeoutS;
     while (!this.clock.running) {
       if (performance.now() >= until)
         throw new UserError(
-          `use_sim_time is set, but nothing has come on /clock for ${CLOCK_TIMEOUT_S} s; start the simulator, or unset it`,
+          `use_sim_time is set, but nothing has come on /clock for ${timeoutS} s; start the simulator, or unset it`,
         );
       signal?.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -299,6 +330,30 @@ export class RosRobot implements Robot {
     const { graph, simTime } = this.#options;
     const clocks = simTime ? graph.publishers(CLOCK_TOPIC).map(({ node }) => node) : [];
     return clocks.length > 1 ? clocks : [];
+  }
+}
+
+/** Source of joint states, as people know it; each camera's is `camera <name>`. */
+const JOINTS = 'joint states';
+
+function cameraSource({ name }: { readonly name: string }): string {
+  return `camera ${name}`;
+}
+
+/** @throws UserError where time cannot be stepped */
+function requireLockstep({ file, lockstep }: RobotContract, simTime: boolean): LockstepSpec {
+  if (!lockstep)
+    throw new UserError(`${file} has no lockstep section: it does not say how the robot's time is stepped`);
+  if (!simTime) throw new UserError('lockstep needs the time of a simulator: set use_sim_time');
+  return lockstep;
+}
+
+/** @throws UserError when the world is not to be moved */
+async function aligned(clock: LockstepClock): Promise<void> {
+  try {
+    await clock.align();
+  } catch (cause) {
+    throw cause instanceof EpisodeAborted ? new UserError(cause.message, 2, { cause }) : cause;
   }
 }
 

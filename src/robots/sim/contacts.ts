@@ -1,9 +1,6 @@
 /** What touches what. */
 import type { Scene } from './mujoco.js';
 
-/** Nearer than this, m: MuJoCo also lists what is about to touch. */
-const TOUCH = 0.0005;
-
 /** Geoms that touch `geom` as the scene stands (after `mj_forward`). */
 export function touching(scene: Scene, geom: number): Set<number> {
   const found = new Set<number>();
@@ -11,7 +8,7 @@ export function touching(scene: Scene, geom: number): Set<number> {
   for (let i = 0; i < contacts.size(); i++) {
     const contact = contacts.get(i);
     if (!contact) continue;
-    if (contact.dist < TOUCH) {
+    if (contact.dist < scene.touch) {
       if (contact.geom1 === geom) found.add(contact.geom2);
       else if (contact.geom2 === geom) found.add(contact.geom1);
     }

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import loadMujoco, { type MainModule, type MjData, type MjModel } from '@mujoco/mujoco';
 import { UserError } from '../../errors.js';
 
+const TOUCH = 0.0005;
+
 let loading: Promise<MainModule> | undefined;
 
 /** One module a thread: it is 10 MB of WASM and has no state of its own. */
@@ -14,6 +16,9 @@ function mujocoModule(): Promise<MainModule> {
 
 /** A compiled scene with its state. `data` views (qpos, xpos, …) are live and must not outlive `free()`. */
 export class Scene {
+  /** What is nearer than this (m) touches: MuJoCo also lists what is about to. */
+  touch = TOUCH;
+
   private constructor(
     readonly mj: MainModule,
     readonly model: MjModel,

@@ -6,6 +6,7 @@ import type { CameraSpec, RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import type { Outcome } from '../robot.js';
 import { type Arm, armsOf } from './arms.js';
+import { describe, type SceneDescription } from './description.js';
 import { Scene } from './mujoco.js';
 import { type CameraJitter, Renderer } from './renderer.js';
 import { type Shape, shapes } from './shapes.js';
@@ -137,6 +138,11 @@ export class SimWorld {
   /** All there is in it, as solid shapes. */
   shapes(): Shape[] {
     return shapes(this.scene, this.#renderer.textures);
+  }
+
+  /** All it was compiled to, and how it looks, as it was laid out last. */
+  describe(): SceneDescription {
+    return describe(this.scene, this.#renderer.textures);
   }
 
   /** The task's reward at `time`, s since the reset. Call it at every control tick. */
