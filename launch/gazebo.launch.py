@@ -152,8 +152,9 @@ def installed_release(wanted: str) -> str:
             continue
         if versions.returncode == 0 and versions.stdout.strip():
             return release
-    missing = ' nor '.join(f'`{" ".join(GAZEBO[name])}`' for name in (GAZEBO if wanted == 'auto' else [wanted]))
-    raise RuntimeError(f'Gazebo was not found: {missing} can be run here; docs/gazebo.md says how to install it.')
+    programs = [f'`{" ".join(GAZEBO[name])}`' for name in (GAZEBO if wanted == 'auto' else [wanted])]
+    none = f'neither {" nor ".join(programs)} runs' if len(programs) > 1 else f'{programs[0]} does not run'
+    raise RuntimeError(f'Gazebo was not found: {none} here; docs/gazebo.md says how to install it.')
 
 
 def installed_control(wanted: str, release: str) -> str:

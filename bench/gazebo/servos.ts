@@ -24,6 +24,7 @@ const contract = await loadContract(task.robot);
 type Change = (scene: Scene) => void;
 const CHANGES: Readonly<Record<string, Change>> = {
   'no rotor inertia': ({ model }) => model.dof_armature.fill(0),
+  'no dry friction': ({ model }) => model.dof_frictionloss.fill(0),
   'weight, as of a Gazebo that knows no <gravity>': ({ model }) => model.body_gravcomp.fill(0),
   'kv as damping, forcerange on the rest alone': (scene) => damp(scene, 0),
   'the same, forcerange wider by kv · 4 rad/s (or 0.2 m/s)': (scene) => damp(scene, 1),

@@ -47,7 +47,11 @@ describe.skipIf('missing' in ros)('the ROS 2 package', () => {
 
   it('has its executables where ros2 run finds them, and the saccade command on PATH', async () => {
     const executables = await ros2('pkg', 'executables', 'saccade');
-    expect(executables.trim().split('\n')).toEqual(['saccade policy_node', 'saccade sim_robot']);
+    expect(executables.trim().split('\n')).toEqual([
+      'saccade gazebo_peer',
+      'saccade policy_node',
+      'saccade sim_robot',
+    ]);
     const { code, stdout } = await finished(begin('saccade', '--version'));
     expect([code, stdout.trim()]).toEqual([0, '0.1.0']);
   });
@@ -68,8 +72,25 @@ describe.skipIf('missing' in ros)('the ROS 2 package', () => {
       ['contract', 'policy', 'task', 'episodes', 'seed', 'rtf', 'autostart', 'rviz', 'foxglove'],
     ],
     [
+      'gazebo.launch.py',
+      ['contract', 'policy', 'task', 'episodes', 'seed', 'record_dir', 'images', 'headless'].concat([
+        ...['lockstep', 'rtf', 'gz', 'control', 'world', 'bridge'],
+      ]),
+    ],
+    [
       'policy.launch.py',
-      ['contract', 'policy', 'params', 'autostart', 'use_sim_time', 'record_dir', 'name', 'namespace'],
+      [
+        'contract',
+        'policy',
+        'params',
+        'autostart',
+        'use_sim_time',
+        'record_dir',
+        'lockstep',
+        'images',
+        'name',
+        'namespace',
+      ],
     ],
   ])('describes every argument of %s', async (file, names) => {
     const text = await ros2('launch', 'saccade', file, '--show-args');

@@ -65,6 +65,8 @@ function physics({ scene, realTimeFactor }: WorldOptions): Element[] {
     xml('physics', { name: 'dart', type: 'dart' }, [
       xml('max_step_size', scene.timestep),
       xml('real_time_factor', realTimeFactor),
+      // DART's own choice, Dantzig's, now and then finds no forces for a moment: what the fingers hold then drops.
+      xml('dart', [xml('solver', [xml('solver_type', 'pgs')])]),
     ]),
     xml('gravity', numbers(scene.gravity)),
   ];

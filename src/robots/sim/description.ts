@@ -22,10 +22,6 @@ export interface JointDescription {
   readonly range?: readonly [lower: number, upper: number];
   /** N·m·s/rad, or N·s/m. */
   readonly damping: number;
-  /** Dry friction, N·m or N. */
-  readonly friction: number;
-  /** Inertia of the rotor, as seen by the joint: kg·m² or kg. */
-  readonly armature: number;
 }
 
 /** A position servo: the force is kp · (target − q) − kv · q̇, no more than `maxForce` either way. */
@@ -119,8 +115,6 @@ export function describe(scene: Scene, textures: readonly Texture[]): SceneDescr
       // MuJoCo has 0 … 0 where there is no limit.
       ...(lower < upper && { range: [lower, upper] }),
       damping: model.dof_damping[dof],
-      friction: model.dof_frictionloss[dof],
-      armature: model.dof_armature[dof],
     };
   };
   const geom = (id: number): GeomDescription => {
