@@ -2,8 +2,8 @@
  * The robot of a contract, in SDF: its links, joints, cameras, and what moves and measures them.
  *
  * SDF knows no inertia of rotors, and a link's own inertia has no room for it: it is left out. So is dry friction: DART
- * finds its force as if there were no damping, which makes it as much larger as damping · step outweighs the inertia,
- * 28 times at the last wrist joint. `npm run bench:gazebo-servos` says how little the two move the joints in MuJoCo.
+ * finds its force as if there were no damping, which multiplies it by 1 + damping · step / inertia, at the last wrist
+ * joint by more than 20. `npm run bench:gazebo-servos` says how little the two move the joints in MuJoCo.
  */
 import type { RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
