@@ -19,7 +19,7 @@ import { mean, sampleStd, wilson95 } from '../../src/episode/statistics.js';
 import { table } from '../../src/report/table.js';
 import { gazebo } from '../../test/gazebo/sourced.js';
 import { buildWorkspace } from '../../test/ros/workspace.js';
-import { executables, Program } from '../ros/programs.js';
+import { Program } from '../ros/programs.js';
 import { type ImageGap, imageGap } from './images.js';
 import { type JointGap, jointGap } from './joints.js';
 import { sideBySide } from './picture.js';
@@ -49,7 +49,6 @@ const modes = values.modes.split(',').map((mode) => {
 });
 if (!Number.isInteger(episodes) || episodes < 1) refuse('--episodes is a whole number, 1 or more');
 if (!Number.isInteger(seed) || seed < 0) refuse('--seed is a whole number, 0 or more');
-if ('missing' in gazebo) refuse(gazebo.missing);
 
 interface Run {
   readonly name: string;
@@ -60,7 +59,6 @@ const out = join(ROOT, 'out/gazebo-gap');
 mkdirSync(out, { recursive: true });
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 say(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}`);
-const env = await buildWorkspace(gazebo.env);
 say(`${episodes} episodes in process …`);
 const embedded = await inProcess();
 const folders = values.runs?.split(',').map((folder) => resolve(folder)) ?? (await inGazebo());
@@ -80,15 +78,22 @@ process.exit();
 async function inProcess(): Promise<Run> {
   const folder = join(out, 'mujoco');
   rmSync(folder, { recursive: true, force: true });
-  const main = join(executables(env), '../../share/saccade/dist/cli/main.js');
+  const main = join(ROOT, 'dist/cli/main.js');
   const what = ['--robot', EMBEDDED, '--policy', policy, '--task', TASK, '--no-record', '--out', folder];
   const range = ['--episodes', String(episodes), '--seed', String(seed)];
-  await new Program('saccade rollout', process.execPath, [main, 'rollout', ...what, ...range], env).ends();
+  await new Program(
+    'saccade rollout',
+    process.execPath,
+    [main, 'rollout', ...what, ...range],
+    process.env,
+  ).ends();
   return { name: 'MuJoCo, in process', results: resultsIn(folder) };
 }
 
 /** `ros2 launch saccade gazebo.launch.py`, once a mode. @returns the folders of the runs */
 async function inGazebo(): Promise<string[]> {
+  if ('missing' in gazebo) return refuse(gazebo.missing);
+  const env = await buildWorkspace(gazebo.env);
   const folders: string[] = [];
   for (const mode of modes) {
     say(`${episodes} episodes in Gazebo, ${describe(mode)} …`);

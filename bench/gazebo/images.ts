@@ -1,12 +1,14 @@
 /** What each camera of a recorded episode shows at its start, against the embedded renderer's image of the same scene. */
 
+import { join } from 'node:path';
 import type { RobotContract } from '../../src/contract/contract.js';
 import { decodeImage } from '../../src/messages/image.js';
 import { openEpisode } from '../../src/record/openEpisode.js';
 import { Referee } from '../../src/robots/sim/referee.js';
 import { loadTask, type TaskSpec } from '../../src/robots/sim/task.js';
-import { TASKS } from '../../test/support/cli.js';
 import type { Example } from './picture.js';
+
+export const TASKS = join(import.meta.dirname, '../../config/tasks');
 
 export interface ImageGap {
   readonly camera: string;

@@ -2,8 +2,7 @@
 import { openEpisode } from '../../src/record/openEpisode.js';
 import { SimRobot } from '../../src/robots/sim/simRobot.js';
 import { loadTask } from '../../src/robots/sim/task.js';
-import { TASKS } from '../../test/support/cli.js';
-import { withScene } from './images.js';
+import { TASKS, withScene } from './images.js';
 
 export interface JointGap {
   readonly joint: string;

@@ -5,12 +5,12 @@
  *
  * WITHOUT are topics and services that it does not have. A line on stdin is its real-time factor from then on.
  */
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadContract } from '../../src/contract/load.js';
 import { connect } from '../../src/robots/ros2/connect.js';
 import type { Publication } from '../../src/robots/ros2/rosNode.js';
 import { loadTask } from '../../src/robots/sim/task.js';
-import { TASKS } from '../support/cli.js';
 import { StandIn } from './standIn.js';
 
 const [robot, task, world, rtf, state, ...without] = process.argv.slice(2);
@@ -26,7 +26,7 @@ const standIn = await StandIn.create({
     },
   },
   contract: await loadContract(robot),
-  task: await loadTask(task, TASKS),
+  task: await loadTask(task, join(import.meta.dirname, '../../config/tasks')),
   world,
   rtf: Number(rtf),
   paused: state === 'paused',

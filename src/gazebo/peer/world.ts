@@ -96,7 +96,8 @@ function control(pause: boolean, steps: number): object {
 }
 
 function model(name: string): object {
-  return { id: 0, name, type: MODEL };
+  // A uint64; found by its name.
+  return { id: 0n, name, type: MODEL };
 }
 
 function pose({ position, orientation }: Placement): object {
