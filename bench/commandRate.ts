@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { createStrategy } from '../src/act/strategy.js';
 import { loadContract } from '../src/contract/load.js';
 import { percentile } from '../src/episode/statistics.js';
+import { expectImages } from '../src/heap.js';
 import type { PolicyBundle } from '../src/infer/bundle.js';
 import { loadBundle } from '../src/infer/load.js';
 import { type Inference, type InferOptions, Policy } from '../src/infer/policy.js';
@@ -75,11 +76,21 @@ class NeverIdle implements Inferrer {
   }
 }
 
-/** Wall times (ms) of the commands, as the robot got them. */
+/** Wall times (ms) of the commands, as the robot got them; in memory that is there beforehand. */
 class Log {
-  readonly at: number[] = [];
+  readonly #at: Float64Array;
+  length = 0;
+
+  constructor(most: number) {
+    this.#at = new Float64Array(most);
+  }
+
   command(): void {
-    this.at.push(performance.now());
+    this.#at[this.length++] = performance.now();
+  }
+
+  between(first: number, end: number): Float64Array {
+    return this.#at.subarray(first, end);
   }
 }
 
@@ -97,9 +108,11 @@ const robot = new CameraRobot({
   cameraHz: CAMERA_HZ,
   jointsHz: JOINTS_HZ,
 });
+expectImages();
 const policy = await Policy.load(bundle, { provider: 'cpu' });
 const busy = new NeverIdle(policy);
-const log = new Log();
+// Beside the episode's there are those that brake the arm.
+const log = new Log(rate * (WARM_UP_S + 60 * minutes + 60));
 robot.command = () => log.command();
 const delay = monitorEventLoopDelay({ resolution: 1 });
 let began = {
@@ -109,6 +122,7 @@ let began = {
   runs: 0,
 };
 let skip = 0;
+let end = 0;
 const { result } = await runEpisode({
   robot,
   policy: busy,
@@ -117,8 +131,9 @@ const { result } = await runEpisode({
   timeLimitS: WARM_UP_S + 60 * minutes,
   tap: {
     onTick: ({ index }) => {
+      end = log.length;
       if (index !== WARM_UP_S * policyHz) return;
-      skip = log.at.length;
+      skip = log.length;
       began = {
         cpu: process.cpuUsage(),
         at: performance.now(),
@@ -138,7 +153,7 @@ await policy.close();
 await robot.close();
 
 // What brakes the arm in the end is no part of it.
-const sent = log.at.slice(skip, log.at.length);
+const sent = log.between(skip, end);
 const nominal = 1000 / rate;
 const periods = Float64Array.from(sent.slice(1), (at, i) => at - (sent[i] as number));
 const off = periods.map((period) => Math.abs(period - nominal)).sort();

@@ -1,28 +1,25 @@
 /**
- * The owner's end of the images that the inference thread makes: each frame's pixels are copied once, and sent once.
+ * The owner's end of the images that the inference thread makes: each frame's pixels are sent once, moved where they
+ * may be and copied where not.
  *
- * The thread keeps two images a camera. A policy that keeps up with its cameras sees in one run as `previous` what
- * it saw in the run before as `current`, so only one frame a camera is sent; a slower one needs both.
+ * The thread keeps a few images a camera. A policy that keeps up with its cameras sees in one run as `previous` what
+ * it saw in the run before as `current`, so only one frame a camera is sent; a slower one needs both. What was moved
+ * cannot be sent again: it is kept until something newer has been shown, for what is shown never becomes older.
  */
 import { UserError } from '../errors.js';
 import type { CameraPair } from '../observe/observation.js';
 import type { Frame } from '../robots/robot.js';
 import type { BundleCamera } from './bundle.js';
-import type { CameraImages, SentFrame } from './protocol.js';
+import { type CameraImages, IMAGES, type SentFrame } from './protocol.js';
+
+/** Frames of a camera that may be sent ahead of the run that shows them; two more are those of a run. */
+const MOST_AHEAD = IMAGES - 2;
 
 export class FrameSender {
-  readonly #cameras: readonly BundleCamera[];
-  /** By camera: the frames that the thread has images of. */
-  readonly #held: readonly (Frame | undefined)[][];
-  /** By camera: which of them was the last `current`. */
-  readonly #current: number[];
-  /** Buffers at rest, by their length: pages that are touched for the first time cost more than the copy. */
-  readonly #pool = new Map<number, ArrayBuffer[]>();
+  readonly #cameras: readonly CameraState[];
 
   constructor(cameras: readonly BundleCamera[]) {
-    this.#cameras = cameras;
-    this.#held = cameras.map(() => [undefined, undefined]);
-    this.#current = cameras.map(() => 0);
+    this.#cameras = cameras.map(({ inputs }) => new CameraState(inputs.previous !== undefined));
   }
 
   /**
@@ -30,70 +27,80 @@ export class FrameSender {
    * @throws UserError when a frame has not the pixels that its size needs
    */
   send(pairs: readonly CameraPair[]): readonly CameraImages[] {
-    for (const { current, previous } of pairs) {
-      checkSize(current);
-      checkSize(previous);
-    }
-    return this.#cameras.map(({ inputs }, c) => {
-      const { current, previous } = pairs[c] as CameraPair;
-      const frames: SentFrame[] = [];
-      const before = inputs.previous === undefined ? current : previous;
-      const shown = this.#place(c, current, before, frames);
-      this.#current[c] = shown;
-      return { current: shown, previous: this.#place(c, before, current, frames), frames };
+    this.#cameras.forEach((camera, c) => {
+      const { current, previous } = pairs[c];
+      camera.check(current);
+      camera.check(previous);
     });
+    return this.#cameras.map((camera, c) => camera.send(pairs[c]));
   }
 
   /**
-   * What the thread must be told to have an image of `frame` before a run shows it: in place of what was `previous`,
-   * for it takes the turn of what was `current`.
-   * @returns undefined where it has one already, or the frame cannot be sent, which `send` will refuse
+   * What the thread must be told to have an image of `frame` before a run shows it.
+   * @returns undefined where it has one already, or enough that were not shown yet, or the frame cannot be sent, which
+   * `send` will refuse
    */
   foresee(camera: number, frame: Frame): SentFrame | undefined {
-    const held = this.#held[camera] as (Frame | undefined)[];
-    if (held.includes(frame) || sizeMismatch(frame)) return undefined;
-    const image = 1 - (this.#current[camera] as number);
-    held[image] = frame;
-    return { image, ...this.#copy(frame) };
-  }
-
-  /** Takes buffers back that the thread is done with. */
-  recycle(buffers: readonly ArrayBuffer[]): void {
-    for (const buffer of buffers) this.#atRest(buffer.byteLength).push(buffer);
-  }
-
-  /** Which of the camera's images is `frame`; where it is neither, it is sent in place of the one that is not `other`. */
-  #place(camera: number, frame: Frame, other: Frame, sent: SentFrame[]): number {
-    const held = this.#held[camera] as (Frame | undefined)[];
-    const known = held.indexOf(frame);
-    if (known >= 0) return known;
-    const image = held[0] === other ? 1 : 0;
-    held[image] = frame;
-    sent.push({ image, ...this.#copy(frame) });
-    return image;
-  }
-
-  #copy(frame: Frame): Omit<SentFrame, 'image'> {
-    const { width, height, raw } = frame;
-    const bytes = raw ? raw.bytes : frame.data;
-    const pixels = this.#atRest(bytes.length).pop() ?? new ArrayBuffer(bytes.length);
-    new Uint8Array(pixels).set(bytes);
-    return { width, height, pixels, ...(raw && { layout: raw.layout }) };
-  }
-
-  #atRest(length: number): ArrayBuffer[] {
-    let buffers = this.#pool.get(length);
-    if (!buffers) {
-      buffers = [];
-      this.#pool.set(length, buffers);
-    }
-    return buffers;
+    return this.#cameras[camera].foresee(frame);
   }
 }
 
+class CameraState {
+  /** The frames that the thread has images of. */
+  readonly #held: (Frame | undefined)[] = new Array(IMAGES).fill(undefined);
+  /** Those of the last run. */
+  #shown: readonly Frame[] = [];
+  /** Those that were sent ahead, and may yet be shown. */
+  #ahead: readonly Frame[] = [];
+
+  constructor(private readonly showsPrevious: boolean) {}
+
+  /** @throws UserError */
+  check(frame: Frame): void {
+    if (!this.#held.includes(frame)) checkSize(frame);
+  }
+
+  send({ current, previous }: CameraPair): CameraImages {
+    const before = this.showsPrevious ? previous : current;
+    this.#shown = [current, before];
+    this.#ahead = this.#ahead.filter(({ time }) => time > current.time);
+    const frames = this.#shown.flatMap((frame) => this.#sent(frame) ?? []);
+    return { current: this.#held.indexOf(current), previous: this.#held.indexOf(before), frames };
+  }
+
+  foresee(frame: Frame): SentFrame | undefined {
+    if (this.#ahead.length >= MOST_AHEAD || sizeMismatch(frame)) return undefined;
+    const sent = this.#sent(frame);
+    if (sent) this.#ahead = [...this.#ahead, frame];
+    return sent;
+  }
+
+  /** @returns undefined where the thread has an image of it */
+  #sent(frame: Frame): SentFrame | undefined {
+    if (this.#held.includes(frame)) return undefined;
+    const wanted = [...this.#shown, ...this.#ahead];
+    const image = this.#held.findIndex((held) => !held || !wanted.includes(held));
+    this.#held[image] = frame;
+    const { width, height, raw } = frame;
+    return { image, width, height, pixels: pixelsOf(frame), ...(raw && { layout: raw.layout }) };
+  }
+}
+
+/** In a buffer that may be moved. */
+function pixelsOf(frame: Frame): Uint8Array<ArrayBuffer> {
+  const bytes = bytesOf(frame);
+  return frame.movable && bytes.buffer instanceof ArrayBuffer
+    ? (bytes as Uint8Array<ArrayBuffer>)
+    : new Uint8Array(bytes);
+}
+
+const bytesOf = (frame: Frame): Uint8Array => (frame.raw ? frame.raw.bytes : frame.data);
+
 function checkSize(frame: Frame): void {
+  const { camera, time, width, height } = frame;
+  if (frame.movable && bytesOf(frame).length === 0)
+    throw new Error(`camera ${camera} is to show again what it showed at ${time} s, which was moved`);
   if (!sizeMismatch(frame)) return;
-  const { camera, width, height } = frame;
   throw new UserError(
     `camera ${camera} gave an image of ${frame.data.length} bytes where ${width}×${height} rgb8 has ${width * height * 3}: check its size and encoding`,
   );

@@ -1,8 +1,9 @@
 /** One camera's images at the size and in the memory that the graph takes, made of frames as the robot sent them. */
 import { Tensor } from 'onnxruntime-node';
+import { free } from '../heap.js';
 import { toRgb } from '../messages/pixels.js';
 import { Resizer, type Size } from '../observe/resize.js';
-import type { SentFrame } from './protocol.js';
+import { IMAGES, type SentFrame } from './protocol.js';
 
 export class GraphImages {
   readonly #resizer: Resizer;
@@ -13,19 +14,20 @@ export class GraphImages {
 
   constructor({ width, height }: Size) {
     this.#resizer = new Resizer({ width, height });
-    this.#pixels = [0, 1].map(() => new Uint8Array(width * height * 3));
+    this.#pixels = Array.from({ length: IMAGES }, () => new Uint8Array(width * height * 3));
     this.#tensors = this.#pixels.map((pixels) => new Tensor('uint8', pixels, [1, height, width, 3]));
   }
 
-  /** Makes an image of `frame` in place of the one that was there. */
+  /** Makes an image of `frame` in place of the one that was there; its pixels are gone afterwards. */
   take({ image, width, height, pixels, layout }: SentFrame): void {
-    let data = new Uint8Array(pixels);
+    let data: Uint8Array = pixels;
     if (layout) {
       if (this.#rgb.length !== width * height * 3) this.#rgb = new Uint8Array(width * height * 3);
-      toRgb({ width, height }, layout, data, this.#rgb);
+      toRgb({ width, height }, layout, pixels, this.#rgb);
       data = this.#rgb;
     }
     this.#resizer.resizeInto({ width, height, data }, this.#pixels[image]);
+    free(pixels.buffer);
   }
 
   /** uint8 [1, height, width, 3]; a run under way reads it. */

@@ -237,6 +237,39 @@ describe('Policy', () => {
     expect(foreseen).toEqual(plain);
   });
 
+  it('moves pixels that it may, once everybody who listens has been told of the frame', async () => {
+    const policy = await open({ stateGain: 0, imageGain: 1, motionGain: 100 });
+    const length = () => frames.map(({ data }) => data.length);
+    const frames = [51, 102, 255].map((grey, time): Frame => {
+      const [eye] = observe(time, [[grey, grey]], { width: 160, height: 120 }).cameras;
+      return { ...(eye?.current as Frame), movable: true };
+    });
+    const [one, two, three] = frames as [Frame, Frame, Frame];
+    const size = one.data.length;
+    const cameras = observe(0, BLACK).cameras.slice(1);
+    const answer = async (current: Frame, previous: Frame, views: string[] = []) => {
+      const inference = policy.infer(
+        { ...observe(current.time, BLACK), cameras: [{ current, previous }, ...cameras] },
+        { views },
+      );
+      const now = length();
+      const { chunk, views: seen } = await inference;
+      return { action: chunk.actions[0] as number, now, seen: seen.get('wrist_detail')?.data[0] };
+    };
+    const first = await answer(one, one, ['wrist_detail']);
+    expect(first.action).toBeCloseTo(0.2, 5);
+    expect(first.now).toEqual([size, size, size]);
+    expect(first.seen).toBe(51);
+    expect(length()).toEqual([0, size, size]);
+    policy.foresee(0, two);
+    expect(length()).toEqual([0, size, size]);
+    await Promise.resolve();
+    expect(length()).toEqual([0, 0, size]);
+    expect((await answer(two, one)).action).toBeCloseTo(0.4 + 20, 3);
+    expect((await answer(three, two)).action).toBeCloseTo(1 + 60, 3);
+    expect(length()).toEqual([0, 0, 0]);
+  });
+
   it('converts what is not rgb8 yet', async () => {
     const policy = await open({ stateGain: 0, imageGain: 1 });
     const { cameras, ...rest } = observe(0, BLACK);

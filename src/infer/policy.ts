@@ -12,7 +12,7 @@ import { type Provider, type ProviderOptions, providerSettings } from './provide
 import { InferenceThread } from './thread.js';
 
 export interface InferOptions {
-  /** Outputs to fetch beside the action: `output` names of the bundle's views. */
+  /** What to fetch beside the action: `output` names of the bundle's views, cameras' `inputs.current` for the images they are of. */
   readonly views?: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export interface Inference {
   readonly resizeMs: number;
   /** Wall time of the session's run, ms. */
   readonly runMs: number;
-  /** By output name. */
+  /** By name. */
   readonly views: ReadonlyMap<string, View>;
 }
 
@@ -46,6 +46,7 @@ export class Policy {
   #memoryLost = false;
   #closed = false;
   readonly #viewNames: ReadonlySet<string>;
+  readonly #fetchable: ReadonlySet<string>;
 
   private constructor(bundle: PolicyBundle, { thread, started }: Awaited<ReturnType<Start>>, start: Start) {
     this.bundle = bundle;
@@ -56,6 +57,7 @@ export class Policy {
     this.#start = start;
     this.#frames = new FrameSender(bundle.cameras);
     this.#viewNames = new Set(bundle.views.map(({ output }) => output));
+    this.#fetchable = new Set([...this.#viewNames, ...bundle.cameras.map(({ inputs }) => inputs.current)]);
   }
 
   /**
@@ -78,7 +80,8 @@ export class Policy {
 
   /**
    * Runs the policy. Runs are computed in the order asked for; the caller decides how many may wait. Frames may be
-   * of any size: their pixels are copied before this returns, and resized on the inference thread.
+   * of any size: their pixels are copied before this returns or, of movable ones, soon moved, and resized on the
+   * inference thread. Movable ones are not to be older than those that runs before have shown.
    *
    * A thread that dies takes what it carried of the episode with it: this run fails and so do further ones of the
    * episode, while a new thread is started, which the next episode's first run waits for.
@@ -87,7 +90,7 @@ export class Policy {
    * the thread is gone
    */
   async infer(observation: Observation, { views = [] }: InferOptions = {}): Promise<Inference> {
-    const unknown = views.find((name) => !this.#viewNames.has(name));
+    const unknown = views.find((name) => !this.#fetchable.has(name));
     if (unknown !== undefined) {
       throw new UserError(
         `policy ${this.bundle.name} has no view '${unknown}'; it has ${[...this.#viewNames].join(', ') || 'none'}`,
@@ -95,7 +98,6 @@ export class Policy {
     }
     this.#check(observation);
     const reply = await this.#run(observation, views);
-    this.#frames.recycle(reply.buffers);
     if (reply.type === 'failed') throw new Error(`policy ${this.bundle.name} failed: ${reply.message}`);
     const { actions, resizeMs, runMs } = reply;
     return { chunk: this.#chunk(actions, observation.time), resizeMs, runMs, views: reply.views };
@@ -103,20 +105,16 @@ export class Policy {
 
   /**
    * Has `frame` resized already, which is likely to be what that camera shows next; its pixels are copied before this
-   * returns. What `infer` is then told decides all the same.
+   * returns, or soon moved. What `infer` is then told decides all the same.
    *
    * @param camera index in the bundle's order
    */
   foresee(camera: number, frame: Frame): void {
-    if (this.#thread.lost) return;
-    const sender = this.#frames;
-    const sent = sender.foresee(camera, frame);
-    if (!sent) return;
-    this.#thread.show(camera, sent).then(
-      ({ buffers }) => sender.recycle(buffers),
-      // The next run says that the thread is gone.
-      () => {},
-    );
+    const thread = this.#thread;
+    // The next run says so.
+    if (thread.lost) return;
+    const sent = this.#frames.foresee(camera, frame);
+    if (sent) queueMicrotask(() => thread.show(camera, sent));
   }
 
   /** Rejects what is still waited for and ends the thread. Safe twice. */
@@ -135,7 +133,9 @@ export class Policy {
     }
     if (restart) await restart;
     const thread = this.#thread;
-    const run = { cameras: this.#frames.send(cameras), state, first, views };
+    const run = { cameras: this.#frames.send(cameras), state: state.slice(), first, views };
+    // Everybody who listens to a camera is told of a frame before its pixels are moved.
+    await Promise.resolve();
     return await thread.run(run).catch((error: unknown) => {
       // It goes on in the background; who needs it next is told when it fails.
       if (thread.lost) this.#restarted().catch(() => {});

@@ -1,4 +1,4 @@
-/** What the inference worker and its owner say to each other. Pixels are transferred, never copied. */
+/** What the inference worker and its owner say to each other. Pixels are moved, never copied. */
 import type { PixelLayout } from '../robots/robot.js';
 import type { PolicyBundle } from './bundle.js';
 import type { Provider, ProviderSettings } from './providers.js';
@@ -8,27 +8,29 @@ export interface WorkerSetup {
   readonly providers: ProviderSettings;
 }
 
-/** A frame that one of a camera's two images is to be made of, as the robot sent it. */
+/** The images that the thread keeps of a camera, at the graph's size. */
+export const IMAGES = 4;
+
+/** A frame that one of a camera's images is to be made of, as the robot sent it. */
 export interface SentFrame {
-  /** Which of the two: 0 or 1. */
+  /** Which of them, below `IMAGES`. */
   readonly image: number;
   readonly width: number;
   readonly height: number;
-  /** rgb8, or as `layout` says; comes back with the reply. */
-  readonly pixels: ArrayBuffer;
+  /** rgb8, or as `layout` says. */
+  readonly pixels: Uint8Array<ArrayBuffer>;
   readonly layout?: PixelLayout;
 }
 
 /** An image to be made before the run that shows it. */
 export interface FrameRequest {
   readonly type: 'frame';
-  readonly id: number;
   /** Index in the bundle's order. */
   readonly camera: number;
   readonly frame: SentFrame;
 }
 
-/** Which of a camera's two images the graph is shown, once those in `frames` are made. */
+/** Which of a camera's images the graph is shown, once those in `frames` are made. */
 export interface CameraImages {
   readonly current: number;
   readonly previous: number;
@@ -44,7 +46,7 @@ export interface RunRequest {
   readonly state: Float32Array;
   /** An episode's first observation. */
   readonly first: boolean;
-  /** Outputs to fetch beside the action. */
+  /** Outputs to fetch beside the action, and images to give back as they went in. */
   readonly views: readonly string[];
 }
 
@@ -66,23 +68,10 @@ export interface RunResult {
   readonly views: ReadonlyMap<string, View>;
 }
 
-/** `buffers` is that of the frame. */
-export interface FrameReply {
-  readonly type: 'seen';
-  readonly id: number;
-  readonly buffers: readonly ArrayBuffer[];
-}
-
-/** `buffers` are those of the request's frames. */
-export type RunReply = { readonly id: number; readonly buffers: readonly ArrayBuffer[] } & (
+export type RunReply = { readonly id: number } & (
   | ({ readonly type: 'done' } & RunResult)
   | { readonly type: 'failed'; readonly message: string }
 );
-
-/** The buffers of a request's frames, handed over with it and back with the reply. */
-export function buffersOf({ cameras }: Pick<RunRequest, 'cameras'>): ArrayBuffer[] {
-  return cameras.flatMap(({ frames }) => frames.map(({ pixels }) => pixels));
-}
 
 export type StartReply =
   | {
@@ -97,4 +86,4 @@ export type StartReply =
   /** The message of a UserError. */
   | { readonly type: 'refused'; readonly message: string };
 
-export type Reply = StartReply | FrameReply | RunReply;
+export type Reply = StartReply | RunReply;

@@ -92,7 +92,7 @@ const run = (state: readonly number[], { first = false, grey = undefined as numb
     {
       current: 0,
       previous: 0,
-      frames: grey === undefined ? [] : [{ image: 0, ...SIZE, pixels: new Uint8Array(45).fill(grey).buffer }],
+      frames: grey === undefined ? [] : [{ image: 0, ...SIZE, pixels: new Uint8Array(45).fill(grey) }],
     },
   ],
   state: Float32Array.from(state),
@@ -136,7 +136,7 @@ describe('SessionRunner', () => {
 
   it('resizes what is sent before it runs, and says what each took', async () => {
     const { runner } = await open();
-    const pixels = Uint8Array.from({ length: 15 * 6 * 3 }, (_, i) => (i < 15 * 3 * 3 ? 0 : 90)).buffer;
+    const pixels = Uint8Array.from({ length: 15 * 6 * 3 }, (_, i) => (i < 15 * 3 * 3 ? 0 : 90));
     const frame = { image: 1, width: 15, height: 6, pixels };
     const request = {
       ...run([0, 0, 0], { first: true }),

@@ -38,7 +38,7 @@ export class SessionRunner {
   /**
    * A run that fails leaves memory as it was. The next run overwrites `actions`.
    *
-   * `first` starts memory anew; `views` are outputs to fetch beside the action.
+   * `first` starts memory anew; `views` are outputs to fetch beside the action, or images as they went in.
    */
   async run({ cameras, state, first, views }: Omit<RunRequest, 'type' | 'id'>): Promise<RunResult> {
     const { cameras: specs, state: stateSpec, action, memory } = this.#bundle;
@@ -61,13 +61,13 @@ export class SessionRunner {
     // The action is computed where it is wanted; null lets the session allocate.
     const fetches: Record<string, Tensor | null> = { [action.output]: this.#actions };
     for (const { output } of memory.pairs) fetches[output] = null;
-    for (const output of views) fetches[output] = null;
+    for (const name of views) if (!(name in feeds)) fetches[name] = null;
 
     const start = performance.now();
     const results = await this.#session.run(feeds, fetches);
     const runMs = performance.now() - start;
 
-    const fetched = new Map(views.map((output) => [output, view(results[output] as Tensor)]));
+    const fetched = new Map(views.map((name) => [name, view(results[name] ?? feeds[name])]));
     this.#memory = new Map(memory.pairs.map(({ input, output }) => [input, results[output] as Tensor]));
     return { actions: this.#actions.data as Float32Array, resizeMs, runMs, views: fetched };
   }
@@ -82,7 +82,10 @@ const floats = (shape: readonly number[]): Tensor =>
 
 const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
-const view = (tensor: Tensor): View => ({ data: tensor.data as Float32Array, shape: tensor.dims });
+const view = ({ data, dims }: Tensor): View => ({
+  data: data instanceof Float32Array ? data : Float32Array.from(data as Uint8Array),
+  shape: dims,
+});
 
 const ARRAYS = {
   float32: Float32Array,

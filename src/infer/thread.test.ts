@@ -12,14 +12,15 @@ function start(onMessage: string, first = `{ type: 'ready', provider: 'cpu' }`) 
   return InferenceThread.start(new Worker(code, { eval: true }));
 }
 
+/** The actions are the pixels of all frames. */
 const ECHO = `{
-  const buffers = m.cameras.flatMap(({ frames }) => frames.map(({ pixels }) => pixels));
-  port.postMessage({ type: 'done', id: m.id, buffers, actions: m.state, resizeMs: 0, runMs: 1, views: new Map() }, buffers);
+  const actions = Float32Array.from(m.cameras.flatMap(({ frames }) => frames.flatMap(({ pixels }) => [...pixels])));
+  port.postMessage({ type: 'done', id: m.id, actions, resizeMs: 0, runMs: 1, views: new Map() });
 }`;
 
-/** A run with a frame a camera in the buffers given. */
-const run = (...buffers: ArrayBuffer[]) => ({
-  cameras: buffers.map((pixels) => ({
+/** A run with a frame a camera of the pixels given. */
+const run = (...images: Uint8Array<ArrayBuffer>[]) => ({
+  cameras: images.map((pixels) => ({
     current: 0,
     previous: 0,
     frames: [{ image: 0, width: 1, height: 1, pixels }],
@@ -30,20 +31,21 @@ const run = (...buffers: ArrayBuffer[]) => ({
 });
 
 describe('InferenceThread', () => {
-  it('hands pixels over and back without a copy, and matches replies that come out of order', async () => {
+  it('moves pixels, and matches replies that come out of order', async () => {
     const { thread, started } = await start(
       `(globalThis.held ??= []).push(m); if (held.length === 2) for (const m of held.reverse()) ${ECHO}`,
     );
     expect(started.provider).toBe('cpu');
-    const [one, two, three] = [8, 16, 24].map((length) => new ArrayBuffer(length)) as [
-      ArrayBuffer,
-      ArrayBuffer,
-      ArrayBuffer,
-    ];
+    // A message's pixels, after its header.
+    const one = Uint8Array.of(0, 0, 1, 2).subarray(2);
+    const [two, three] = [Uint8Array.of(3), Uint8Array.of(4, 5)];
     const replies = [thread.run(run(one)), thread.run(run(two, three))];
-    expect([one, two, three].map(({ byteLength }) => byteLength)).toEqual([0, 0, 0]);
-    const lengths = (await Promise.all(replies)).map(({ buffers }) => buffers.map((b) => b.byteLength));
-    expect(lengths).toEqual([[8], [16, 24]]);
+    expect([one, two, three].map(({ buffer }) => buffer.byteLength)).toEqual([0, 0, 0]);
+    const answers = (await Promise.all(replies)).map((reply) => reply.type === 'done' && [...reply.actions]);
+    expect(answers).toEqual([
+      [1, 2],
+      [3, 4, 5],
+    ]);
     await thread.close();
   });
 

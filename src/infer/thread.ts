@@ -1,22 +1,10 @@
 /** The owner's end of the inference worker: numbered requests, answers by promise, and what happens when it dies. */
 import type { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
-import {
-  buffersOf,
-  type FrameReply,
-  type FrameRequest,
-  type Reply,
-  type Request,
-  type RunReply,
-  type RunRequest,
-  type StartReply,
-} from './protocol.js';
-
-type Asked = FrameRequest | RunRequest;
-type Answer = FrameReply | RunReply;
+import type { FrameRequest, Reply, Request, RunReply, RunRequest, StartReply } from './protocol.js';
 
 interface Waiting {
-  resolve(reply: Answer): void;
+  resolve(reply: RunReply): void;
   reject(error: Error): void;
 }
 
@@ -66,14 +54,20 @@ export class InferenceThread {
     return this.#gone !== undefined;
   }
 
-  /** The frames' buffers are handed over; they come back with the reply, unless the thread dies. */
+  /** The frames' buffers are moved to the thread. */
   run(run: Omit<RunRequest, 'type' | 'id'>): Promise<RunReply> {
-    return this.#ask((id) => ({ type: 'run', id, ...run }), buffersOf(run));
+    if (this.#gone) return Promise.reject(this.#gone);
+    const id = this.#nextId++;
+    const buffers = run.cameras.flatMap(({ frames }) => frames.map(({ pixels }) => pixels.buffer));
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#send({ type: 'run', id, ...run }, buffers);
+    });
   }
 
-  /** Has an image made before the run that shows it; the frame's buffer is handed over and comes back. */
-  show(camera: number, frame: FrameRequest['frame']): Promise<FrameReply> {
-    return this.#ask((id) => ({ type: 'frame', id, camera, frame }), [frame.pixels]);
+  /** Has an image made before the run that shows it; the frame's buffer is moved to the thread. */
+  show(camera: number, frame: FrameRequest['frame']): void {
+    if (!this.#gone) this.#send({ type: 'frame', camera, frame }, [frame.pixels.buffer]);
   }
 
   /** Lets a run under way end, and the thread with it; runs still waited for are rejected at once. Safe twice. */
@@ -83,16 +77,6 @@ export class InferenceThread {
       this.#send({ type: 'close' });
     }
     await this.#exited;
-  }
-
-  /** The answer to a request is of the request's kind. */
-  #ask<T extends Answer>(request: (id: number) => Asked, transfer: readonly ArrayBuffer[]): Promise<T> {
-    if (this.#gone) return Promise.reject(this.#gone);
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      this.#send(request(id), transfer);
-    });
   }
 
   #send(request: Request, transfer: readonly ArrayBuffer[] = []): void {

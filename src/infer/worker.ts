@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UserError } from '../errors.js';
 import { type GraphEdge, graphMismatch } from './graph.js';
-import { buffersOf, type Reply, type Request, type WorkerSetup } from './protocol.js';
+import type { Reply, Request, WorkerSetup } from './protocol.js';
 import { SessionRunner } from './runner.js';
 import { openSession } from './session.js';
 
@@ -14,7 +14,7 @@ const port = parentPort;
 if (!port) throw new Error('src/infer/worker.ts is started as a worker thread');
 const { bundle, providers } = workerData as WorkerSetup;
 
-const reply = (message: Reply, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
+const reply = (message: Reply) => port.postMessage(message);
 
 try {
   const start = performance.now();
@@ -51,7 +51,7 @@ async function warmUp(runner: SessionRunner): Promise<void> {
     await runner.run({
       cameras: bundle.cameras.map(({ width, height }) => {
         const size = { width: 2 * width, height: 2 * height };
-        const frame = { image: 0, ...size, pixels: new ArrayBuffer(3 * size.width * size.height) };
+        const frame = { image: 0, ...size, pixels: new Uint8Array(3 * size.width * size.height) };
         return { current: 0, previous: 0, frames: [frame] };
       }),
       state: new Float32Array(bundle.joints.length),
@@ -73,18 +73,15 @@ function serve(runner: SessionRunner): void {
         port?.close();
         return;
       }
-      const { id } = request;
       if (request.type === 'frame') {
-        const buffers = [request.frame.pixels];
         runner.take(request.camera, request.frame);
-        reply({ type: 'seen', id, buffers }, buffers);
         return;
       }
-      const buffers = buffersOf(request);
+      const { id } = request;
       try {
-        reply({ type: 'done', id, buffers, ...(await runner.run(request)) }, buffers);
+        reply({ type: 'done', id, ...(await runner.run(request)) });
       } catch (error) {
-        reply({ type: 'failed', id, buffers, message: (error as Error).message }, buffers);
+        reply({ type: 'failed', id, message: (error as Error).message });
       }
     });
   });

@@ -22,7 +22,7 @@ export function attentionMap(views: readonly View[]): Float32Array {
 export function attentionToRgb(
   map: Float32Array,
   [rows, columns]: readonly [number, number],
-  image: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  image: { readonly width: number; readonly height: number; readonly data: ArrayLike<number> },
 ): Uint8Array {
   const { width, height, data } = image;
   const rgb = new Uint8Array(data.length);

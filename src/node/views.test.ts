@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeGraph } from '../../test/support/fakeGraph.js';
-import { FAKE_CONTRACT, fakeBundle, fakeImage } from '../../test/support/fakeRobot.js';
+import { FAKE_CONTRACT, fakeBundle } from '../../test/support/fakeRobot.js';
 import type { View } from '../infer/protocol.js';
 import { decode } from '../messages/cdr.js';
 import { fromStamp } from '../messages/time.js';
@@ -27,14 +27,13 @@ beforeEach(() => {
 
 const flow: View = { data: new Float32Array(2 * 6).fill(0.1), shape: [1, 2, 2, 3] };
 const attention: View = { data: Float32Array.of(0, 1), shape: [1, 1, 2] };
+/** Grey, as it went in. */
+const head: View = { data: new Float32Array(36).fill(100), shape: [1, 3, 4, 3] };
 
 function tick(outputs: Readonly<Record<string, View>> = {}, horizon = false): Tick {
-  const frame = { camera: '', time: 1, width: 8, height: 6, data: fakeImage(8, 6, new Float32Array(3), 0) };
-  const pair = { current: frame, previous: frame };
   return {
     index: 0,
     time: 7,
-    observation: { time: 7, first: false, state: new Float32Array(3), cameras: [pair, pair] },
     inference: {
       chunk: { time: 6.5, dt: 0.05, length: 8, width: 3, actions: new Float32Array(24) },
       resizeMs: 0,
@@ -69,7 +68,7 @@ const listen = (...topics: string[]) => {
 
 describe('Views', () => {
   it('wants nothing computed and publishes nothing while nobody listens', async () => {
-    expect(await onTick(tick({ flow_head: flow, wrist_to_head: attention }, true))).toEqual([]);
+    expect(await onTick(tick({ flow_head: flow, head, wrist_to_head: attention }, true))).toEqual([]);
     expect(views.views).toEqual([]);
     expect(views.wantsHorizon).toBe(false);
   });
@@ -78,7 +77,7 @@ describe('Views', () => {
     const { views: wanted } = views;
     listen('~/optical_flow/head', '~/attention/head');
     await onTick(tick());
-    expect(wanted).toEqual(['flow_head', 'wrist_to_head']);
+    expect(wanted).toEqual(['flow_head', 'head', 'wrist_to_head']);
     graph.heard.clear();
     await onTick(tick());
     expect(wanted).toEqual([]);
@@ -101,14 +100,16 @@ describe('Views', () => {
 
   it('publishes attention over the image that is looked at, as the policy sees it', async () => {
     listen('~/attention/head');
-    expect(await onTick(tick({ wrist_to_head: attention }))).toEqual(['~/attention/head']);
-    const image = decode('sensor_msgs/msg/Image', graph.sent[0]?.cdr as Uint8Array);
-    expect(image).toMatchObject({ width: 4, height: 3 });
+    expect(await onTick(tick({ head, wrist_to_head: attention }))).toEqual(['~/attention/head']);
+    const { width, height, data } = decode('sensor_msgs/msg/Image', graph.sent[0]?.cdr as Uint8Array);
+    expect([width, height]).toEqual([4, 3]);
+    // Half the grey where nothing is looked at, white over it where everything is.
+    expect([...data.slice(0, 3), ...data.slice(9, 12)]).toEqual([50, 50, 50, 177, 177, 177]);
   });
 
   it('waits for an inference that was asked for the view', async () => {
     listen('~/optical_flow/head', '~/attention/head');
-    expect(await onTick(tick({ wrist_to_head: attention }))).toEqual(['~/attention/head']);
+    expect(await onTick(tick({ head, wrist_to_head: attention }))).toEqual(['~/attention/head']);
     const { inference: _, ...without } = tick();
     graph.sent.length = 0;
     expect(await onTick(without)).toEqual([]);

@@ -7,9 +7,7 @@ import type { PolicyBundle, ViewSpec } from '../infer/bundle.js';
 import type { View } from '../infer/protocol.js';
 import { encode } from '../messages/cdr.js';
 import { toStamp } from '../messages/time.js';
-import { Resizer } from '../observe/resize.js';
 import { flowToRgb } from '../report/flow.js';
-import type { Frame } from '../robots/robot.js';
 import { commandMessage } from '../robots/ros2/commandMessage.js';
 import type { Publication } from '../robots/ros2/rosNode.js';
 import type { Tap, Tick } from '../tap.js';
@@ -22,9 +20,9 @@ const TRAJECTORY = 'trajectory_msgs/msg/JointTrajectory';
 interface Picture {
   readonly publication: Publication;
   readonly camera: string;
-  /** Of the views it is drawn from. */
+  /** Of what it is drawn from. */
   readonly outputs: readonly string[];
-  draw(views: readonly View[], frame: Frame | undefined): Drawing | undefined;
+  draw(views: readonly View[]): Drawing | undefined;
 }
 
 interface Drawing {
@@ -38,12 +36,10 @@ export class Views implements Tap {
   readonly views: string[] = [];
   readonly #pictures: readonly Picture[];
   readonly #horizon: Publication;
-  readonly #bundle: PolicyBundle;
   readonly #joints: readonly JointSpec[];
   readonly #period: number;
 
   constructor(graph: Pick<NodeGraph, 'advertise'>, contract: RobotContract, bundle: PolicyBundle) {
-    this.#bundle = bundle;
     this.#joints = contract.joints;
     this.#period = 1 / contract.commandRateHz;
     this.#pictures = [...flowPictures(graph, bundle), ...attentionPictures(graph, bundle)];
@@ -78,15 +74,14 @@ export class Views implements Tap {
     this.views.splice(0, this.views.length, ...wanted);
   }
 
-  #publishPictures({ inference, observation }: Tick): void {
+  #publishPictures({ inference }: Tick): void {
     if (!inference) return;
     for (const { publication, camera, outputs, draw } of this.#pictures) {
       if (publication.listeners === 0) continue;
       const views = outputs.map((output) => inference.views.get(output)).filter((view) => view !== undefined);
       // Who has just begun to listen waits for the next inference.
       if (views.length < outputs.length) continue;
-      const index = this.#bundle.cameras.findIndex(({ name }) => name === camera);
-      const drawing = draw(views, observation?.cameras[index]?.current);
+      const drawing = draw(views);
       if (drawing) publication.publish(imageMessage(drawing, camera, inference.chunk.time));
     }
   }
@@ -122,20 +117,19 @@ const FULL_FLOW = 0.2;
 
 function attentionPictures(graph: Pick<NodeGraph, 'advertise'>, { views, cameras }: PolicyBundle): Picture[] {
   const all = views.filter((view): view is AttentionSpec => view.kind === 'attention');
-  return cameras.flatMap(({ name: camera, width, height }): Picture[] => {
+  return cameras.flatMap(({ name: camera, width, height, inputs }): Picture[] => {
     const on = all.filter(({ source }) => source === camera);
     const [first] = on;
     if (!first) return [];
-    const resizer = new Resizer({ width, height });
     return [
       {
         publication: graph.advertise(IMAGE, `~/attention/${topicPart(camera)}`, 'sensor_data'),
         camera,
-        outputs: on.map(({ output }) => output),
-        draw: (views, frame) => {
-          if (!frame) return undefined;
-          const seen = { width, height, data: resizer.resize(frame) };
-          return { ...seen, data: attentionToRgb(attentionMap(views), first.grid, seen) };
+        outputs: [inputs.current, ...on.map(({ output }) => output)],
+        draw: ([image, ...views]) => {
+          if (!image) return undefined;
+          const seen = { width, height, data: image.data };
+          return { width, height, data: attentionToRgb(attentionMap(views), first.grid, seen) };
         },
       },
     ];

@@ -353,6 +353,24 @@ describe('Observer, synchronising', () => {
     expect(seen.filter((frame) => frame.deref()).length).toBeLessThanOrEqual(6);
   });
 
+  it('frees the pixels of a movable frame that it lets go of, unless an observation has shown it', () => {
+    const image = (name: string, time: number, movable = true) => {
+      const seen = { camera: name, time, width: 2, height: 1, data: new Uint8Array(6), movable };
+      frames.next(seen);
+      return seen;
+    };
+    pose(1, 1, 2, 3);
+    const wrist = [0.96, 0.97, 0.98].map((time) => image('wrist', time));
+    const fixed = image('wrist', 0.99, false);
+    const head = image('head', 0.97);
+    // The head may yet be matched with what came at its time, and nothing before.
+    expect(wrist.map(({ data }) => data.length)).toEqual([0, 6, 6]);
+    expect(seen(observer.observe(1)).cameras.map(({ current }) => current)).toEqual([fixed, head]);
+    image('wrist', 1);
+    image('head', 1);
+    expect([...wrist, fixed, head].map(({ data }) => data.length)).toEqual([0, 0, 0, 6, 6]);
+  });
+
   it('keeps skew and order whatever the cameras do', () => {
     fc.assert(
       fc.property(arrivals, (messages) => {

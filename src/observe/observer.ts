@@ -6,6 +6,7 @@
  */
 import { Subscription } from 'rxjs';
 import type { SyncSpec } from '../contract/contract.js';
+import { free } from '../heap.js';
 import type { Frame, JointState, Robot } from '../robots/robot.js';
 import type { CameraPair, Observation } from './observation.js';
 
@@ -94,6 +95,8 @@ export class Observer {
   readonly #cameras: readonly CameraState[];
   readonly #options: ObserverOptions;
   readonly #subscription = new Subscription();
+  /** Frames that an observation has shown. */
+  readonly #shown = new WeakSet<Frame>();
   /** The newest last. */
   #joints: JointState[] = [];
   #first = true;
@@ -163,6 +166,7 @@ export class Observer {
     const { frames, skewS } = selection;
     const time = latestOf(frames);
     if (accepts && !accepts({ time, complete: this.#isComplete(frames, time) })) return undefined;
+    for (const frame of frames) this.#shown.add(frame);
     const cameras = this.#cameras.map((camera, c) => pair(camera, frames[c]));
     const { positions } = this.#jointsAt(time);
     const state = Float32Array.from(this.#options.joints, (index) => positions[index]);
@@ -182,14 +186,18 @@ export class Observer {
 
   /**
    * Lets go of frames that will not be shown: what comes is compared with the newest of the slowest camera, or
-   * something newer. Images that are held for long are costly: collecting them stops the loop for milliseconds.
+   * something newer. Images that are held for long are costly: collecting them stops the loop for milliseconds. Those
+   * that no observation has shown are nobody else's, where they may be moved.
    */
   #forget(): void {
     const reference = Math.min(
       ...this.#cameras.map(({ recent }) => recent.at(-1)?.time ?? Number.NEGATIVE_INFINITY),
     );
     for (const { recent } of this.#cameras)
-      while (recent.length > 1 && recent[1].time <= reference) recent.shift();
+      while (recent.length > 1 && recent[1].time <= reference) {
+        const frame = recent.shift() as Frame;
+        if (!this.#shown.has(frame)) freePixels(frame);
+      }
   }
 
   /** The newest joints or, where these are further from the images than the tolerance, those measured with them. */
@@ -252,6 +260,12 @@ export class Observer {
   close(): void {
     this.#subscription.unsubscribe();
   }
+}
+
+function freePixels(frame: Frame): void {
+  if (!frame.movable) return;
+  const { buffer } = frame.raw ? frame.raw.bytes : frame.data;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) free(buffer);
 }
 
 /** Adds the newest, or one that came twice; one that was overtaken on its way is old news. */

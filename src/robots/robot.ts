@@ -17,6 +17,11 @@ export interface Frame {
   readonly data: Uint8Array;
   /** What the camera sent, where that was not rgb8: other threads take it as it is, and do the conversion themselves. */
   readonly raw?: RawPixels | undefined;
+  /**
+   * Its pixels have a buffer of their own: once everybody has been told of the frame, the loop may move that to the
+   * policy's thread, or free it, and there are none here any more. Who wants them copies them when told of the frame.
+   */
+  readonly movable?: boolean;
 }
 
 /** An image that is not rgb8, or has padding: messages/pixels.ts makes rgb8 of it. */

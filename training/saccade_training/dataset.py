@@ -172,6 +172,7 @@ def colour_jitter(
     offset = uniform(config.brightness, 1) + 0.5 * (1 - gain)  # contrast is about mid-grey
 
     def apply(camera: int, frame: Tensor) -> Tensor:
-        return (frame * gain[camera].to(frame.device) + offset[camera].to(frame.device)).clamp(0, 1)
+        moved = torch.addcmul(offset[camera].to(frame.device), frame, gain[camera].to(frame.device))
+        return moved.clamp_(0, 1)
 
     return apply

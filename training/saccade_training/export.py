@@ -39,8 +39,7 @@ class Graph(nn.Module):
     def __init__(self, policy: SaccadePolicy) -> None:
         super().__init__()
         self.policy = policy
-        # with both flow and M/P off nothing looks at the previous frame
-        self.previous = policy.flow is not None or policy.two_stream is not None
+        self.previous = policy.looks_back
         # carried from run to run: input → what it is at the start; its output is `<input>_next`
         self.carried: dict[str, Tensor] = {}
         if policy.carries_command:

@@ -6,6 +6,7 @@ Channels are (x, y). Both estimators are frozen; identical frames give zero.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,10 @@ from torchvision.models.optical_flow import raft_small
 from .config import CameraSpec, ConfigError, FlowConfig
 from .mp import gradients, luminance
 from .weights import load_weights
+
+# Up to this side a mean over a window is taken by products of matrices: PyTorch's pooling on a CPU goes pixel
+# by pixel. The exported graph pools.
+SMALL = 64
 
 
 class LucasKanade(nn.Module):
@@ -64,8 +69,9 @@ class LucasKanade(nn.Module):
 
     def _refine(self, before: Tensor, after: Tensor, flow: Tensor | None) -> Tensor:
         dx, dy = gradients(before)
-        xx, xy, yy = self._window(torch.cat([dx * dx, dx * dy, dy * dy], dim=1)).split(1, dim=1)
-        xx, yy = xx + self.regularisation, yy + self.regularisation
+        xx = self._mean(dx * dx) + self.regularisation
+        yy = self._mean(dy * dy) + self.regularisation
+        xy = self._mean(dx * dy)
         inverse = 1 / (xx * yy - xy * xy)
         grid, size = pixel_grid(before)
         # The unmoved frame is sampled through the same operation as the moved one, so that its rounding
@@ -73,24 +79,35 @@ class LucasKanade(nn.Module):
         still = sample(before, grid, size)
         for _ in range(self.iterations):
             if flow is None:
-                bx, by = self._window(torch.cat([dx, dy], dim=1) * (after - before)).split(1, dim=1)
-                rx, ry = -bx, -by
+                rest = after - before
+                rx, ry = -self._mean(dx * rest), -self._mean(dy * rest)
             else:
                 u, v = flow.split(1, dim=1)
                 rest = sample(after, grid + flow, size) - still - dx * u - dy * v
-                bx, by = self._window(torch.cat([dx, dy], dim=1) * rest).split(1, dim=1)
-                rx, ry = self.regularisation * u - bx, self.regularisation * v - by
+                rx = self.regularisation * u - self._mean(dx * rest)
+                ry = self.regularisation * v - self._mean(dy * rest)
             solved = torch.cat([yy * rx - xy * ry, xx * ry - xy * rx], dim=1) * inverse  # [B, 2, H, W]
             # a linearisation is not trusted far from where it was made
             flow = solved.clamp(-2, 2) if flow is None else flow + (solved - flow).clamp(-2, 2)
         assert flow is not None
         return flow
 
-    def _window(self, x: Tensor) -> Tensor:
-        """The mean over the window, in two passes (rows, columns); outside the image nothing counts."""
+    def _mean(self, x: Tensor) -> Tensor:
+        """Over the window, first along rows, then along columns; outside the image nothing counts."""
+        if max(x.shape[-2:]) <= SMALL and not torch.onnx.is_in_onnx_export():
+            rows, columns = (window_mean(side, self.window).to(x.device) for side in x.shape[-2:])
+            return rows @ x @ columns.t()
         r = self.window // 2
         x = F.avg_pool2d(x, (1, self.window), stride=1, padding=(0, r), count_include_pad=False)
         return F.avg_pool2d(x, (self.window, 1), stride=1, padding=(r, 0), count_include_pad=False)
+
+
+@functools.lru_cache
+def window_mean(length: int, window: int) -> Tensor:
+    """The matrix that takes the mean over a window about each place of an axis. [length, length]."""
+    at = torch.arange(length)
+    near = ((at[:, None] - at).abs() <= window // 2).float()
+    return near / near.sum(dim=1, keepdim=True)
 
 
 def pixel_grid(image: Tensor) -> tuple[Tensor, Tensor]:

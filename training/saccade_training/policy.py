@@ -65,12 +65,15 @@ class PolicyOutput:
     cache: Cache | None = None  # the memory's, after the last step
 
 
-def over_cameras(function: Callable[..., Tensor], *streams: Sequence[Tensor]) -> list[Tensor]:
-    """Applies a function whose weights the cameras share: at once where their sizes agree, else in turn."""
-    first = streams[0]
-    if len(first) == 1 or any(x.shape != first[0].shape for x in first):
-        return [function(*xs) for xs in zip(*streams, strict=True)]
-    return list(function(*(torch.cat(list(s)) for s in streams)).chunk(len(first)))
+@dataclass
+class Changes:
+    """What a camera's two frames tell together, as far as the config asks for it."""
+
+    flow: Tensor | None = None  # [B, 2, h, w], in units of its range
+    m: Tensor | None = None  # [B, 4, H, W]
+    p: Tensor | None = None  # [B, 5, H, W]
+    patches: Tensor | None = None  # for the image map, [B, D, H/patch, W/patch]
+    tokens: Tensor | None = None  # [B, T, d]
 
 
 class CameraPath(nn.Module):
@@ -213,6 +216,11 @@ class SaccadePolicy(nn.Module):
         return {f"attention_{q}_from_{k}": (q, k) for q, keys in sources.items() for k in keys}
 
     @property
+    def looks_back(self) -> bool:
+        """Whether anything looks at the previous frames: flow or M/P."""
+        return self.flow is not None or self.two_stream is not None
+
+    @property
     def carries_command(self) -> bool:
         return "command" in self.config.cameras.broadcast
 
@@ -261,33 +269,25 @@ class SaccadePolicy(nn.Module):
         vector = self._tiled(state, normal_state, carried)
 
         def prepare(frames: Sequence[Tensor]) -> list[Tensor]:
-            unit = [x.permute(0, 3, 1, 2).float() * (1 / 255) for x in frames]  # [B, 3, H, W] in [0, 1]
+            # [B, 3, H, W] in [0, 1]; contiguous, as what works on single channels is slow otherwise
+            unit = [x.permute(0, 3, 1, 2).contiguous().float() * (1 / 255) for x in frames]
             return unit if colour is None else [colour(i, x) for i, x in enumerate(unit)]
 
-        now, before = prepare(current), prepare(previous)
-        flows: list[Tensor | None] = [None] * len(now)
-        if self.flow is not None:
-            reach = self.config.flow.range_px
-            with torch.autocast(now[0].device.type, enabled=False):
-                found = over_cameras(self.flow, before, now)
-            flows = [x.clamp(-reach, reach) / reach for x in found]
-            views |= {f"flow_{c.name}": x for c, x in zip(self.cameras, flows, strict=True) if x is not None}
-        patches: list[Tensor | None] = [None] * len(now)
-        changes: list[Tensor] = []
-        if self.two_stream is not None:
-            m, p = over_cameras(m_channels, before, now), over_cameras(p_channels, now)
-            patches, changes = self._two_stream(m, p)
-            views |= {f"m_{c.name}": x for c, x in zip(self.cameras, m, strict=True)}
-            views |= {f"p_{c.name}": x for c, x in zip(self.cameras, p, strict=True)}
-
+        now = prepare(current)
+        before = prepare(previous) if self.looks_back else now
+        seen = self._changes(before, now)
+        for kind in ("flow", "m", "p"):
+            found = {c.name: getattr(s, kind) for c, s in zip(self.cameras, seen, strict=True)}
+            views |= {f"{kind}_{name}": x for name, x in found.items() if x is not None}
         tokens = {
-            c.name: self.paths[c.name]((x - self.image_mean) / self.image_std, flow, patch, vector)
-            for c, x, flow, patch in zip(self.cameras, now, flows, patches, strict=True)
+            c.name: self.paths[c.name]((x - self.image_mean) / self.image_std, s.flow, s.patches, vector)
+            for c, x, s in zip(self.cameras, now, seen, strict=True)
         }
         if self.cross is not None:
             tokens, weights = self.cross(tokens)
             views |= {f"attention_{edge}": weight for edge, weight in weights.items()}
-        seen = [tokens[c.name] for c in self.by_role] + changes  # [B, tokens, d] each
+        perceived = [tokens[c.name] for c in self.by_role]  # [B, tokens, d] each
+        perceived += [s.tokens for s in seen if s.tokens is not None]
         cache = None
         if self.memory is not None:
             means = [tokens[c.name].mean(dim=1) for c in self.by_role]
@@ -295,10 +295,10 @@ class SaccadePolicy(nn.Module):
             latents, cache = self.memory(
                 summary.unflatten(0, tuple(carried.first.shape)), carried.first, carried.cache
             )
-            seen.append(latents.flatten(0, 1)[:, None])
+            perceived.append(latents.flatten(0, 1)[:, None])
 
         target = None if actions is None else self.target(actions, state)
-        predicted, latent = self.act(torch.cat(seen, dim=1), normal_state, target, valid, vq_sample)
+        predicted, latent = self.act(torch.cat(perceived, dim=1), normal_state, target, valid, vq_sample)
         return PolicyOutput(predicted, latent, views, cache)
 
     def _tiled(self, state: Tensor, normal_state: Tensor, carried: Carried) -> Tensor | None:
@@ -314,18 +314,28 @@ class SaccadePolicy(nn.Module):
                 parts.append((command - self.state_mean) / self.state_std)
         return torch.cat(parts, dim=-1) if parts else None
 
-    def _two_stream(self, m: list[Tensor], p: list[Tensor]) -> tuple[list[Tensor | None], list[Tensor]]:
-        """Per camera the patches for its map, if any, and its tokens [B, T, d]."""
-        assert self.two_stream is not None
-        patches: list[Tensor | None] = [None] * len(m)
-        changes: list[Tensor] = [m[0]] * len(m)
-        for key, encoder in self.two_stream.items():
+    def _changes(self, before: Sequence[Tensor], now: Sequence[Tensor]) -> list[Changes]:
+        """Of each camera; those of one size pass what they share the weights of together."""
+        found = [Changes() for _ in now]
+        if not self.looks_back:
+            return found
+        for key in dict.fromkeys(map(size_key, self.cameras)):
             at = [i for i, c in enumerate(self.cameras) if size_key(c) == key]
-            tokens, grids = encoder(torch.cat([m[i] for i in at]), torch.cat([p[i] for i in at]))
-            for n, i in enumerate(at):
-                changes[i] = self.cls[self.cameras[i].name](tokens.chunk(len(at))[n])
-                patches[i] = None if grids is None else grids.chunk(len(at))[n]
-        return patches, changes
+            earlier, later = (torch.cat([frames[i] for i in at]) for frames in (before, now))
+            if self.flow is not None:
+                reach = self.config.flow.range_px
+                with torch.autocast(later.device.type, enabled=False):
+                    flow = self.flow(earlier, later).clamp(-reach, reach) / reach
+                for i, part in zip(at, flow.chunk(len(at)), strict=True):
+                    found[i].flow = part
+            if self.two_stream is not None:
+                m, p = m_channels(earlier, later), p_channels(later)
+                tokens, patches = self.two_stream[key](m, p)
+                for n, i in enumerate(at):
+                    found[i].m, found[i].p = m.chunk(len(at))[n], p.chunk(len(at))[n]
+                    found[i].patches = None if patches is None else patches.chunk(len(at))[n]
+                    found[i].tokens = self.cls[self.cameras[i].name](tokens.chunk(len(at))[n])
+        return found
 
 
 def size_key(camera: CameraSpec) -> str:

@@ -34,12 +34,22 @@ class PatchEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = self.embed(x).flatten(2).transpose(1, 2)  # [B, N, D]
+        patches = self.embedded(x)  # [B, N, D]
         tokens = torch.cat([self.cls.expand(x.shape[0], -1, -1), patches], dim=1)
         tokens = tokens + self._position(self.grid_of(x))
         for layer in self.layers:
             tokens = layer(tokens)
         return self.norm(tokens)
+
+    def embedded(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B, N, D]. Patches do not overlap, so that it is a product of matrices, too; PyTorch
+        learns faster from that on a CPU than from a convolution with kernels so large."""
+        if torch.onnx.is_in_onnx_export():
+            return self.embed(x).flatten(2).transpose(1, 2)
+        rows, columns = self.grid_of(x)
+        pixels = x.unflatten(3, (columns, self.patch)).unflatten(2, (rows, self.patch))  # [B, C, r, p, c, p]
+        pixels = pixels.permute(0, 2, 4, 1, 3, 5).reshape(x.shape[0], rows * columns, -1)
+        return F.linear(pixels, self.embed.weight.flatten(1), self.embed.bias)
 
     def grid_of(self, x: Tensor) -> tuple[int, int]:
         """Rows and columns of patches that a frame [B, ., H, W] has."""

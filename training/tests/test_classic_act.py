@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FrozenBatchNorm2d
 
 from saccade_training.classic_act import (
@@ -20,8 +21,8 @@ from saccade_training.classic_act import (
     grid_position,
 )
 from saccade_training.config import ConfigError
-from saccade_training.inference_act import InferenceAct
-from saccade_training.winograd import WinogradConv, suits
+from saccade_training.inference_act import InferenceAct, trace
+from saccade_training.winograd import SIZES, WinogradBlock, WinogradConv, suits, transforms
 
 SMALL = ClassicActConfig(
     chunk_size=5,
@@ -243,17 +244,28 @@ def test_the_exported_form_leaves_the_network_alone() -> None:
 
 
 def test_winograd_takes_its_place_where_it_is_faster_and_only_there() -> None:
-    def chosen(height: int, width: int, **options: Any) -> list[str]:
+    def chosen(height: int, width: int) -> list[str]:
         with torch.device("meta"):  # what is chosen depends on shapes alone
-            act = small(ClassicActFeatures(3, 3, cameras=3)).eval()
-            backbone = InferenceAct(act, height, width, **options).act.backbone
-        return [name for name, m in backbone.named_modules() if isinstance(m, WinogradConv)]
+            backbone = small(ClassicActFeatures(3, 3, cameras=3)).eval().backbone
+            inputs = trace(backbone, torch.zeros(3, 3, height, width))[1]
+        return [name for name, m in backbone.named_modules() if m in inputs and suits(m, inputs[m])]  # type: ignore[arg-type]
 
     third = ["layer3.0.conv2", "layer3.1.conv1", "layer3.1.conv2"]
     fourth = [name.replace("layer3", "layer4") for name in third]
     assert chosen(480, 640) == third + fourth
-    assert chosen(224, 224) == third  # three maps of 7×7 are 12 blocks
-    assert chosen(224, 224, winograd=False) == []
+    assert chosen(224, 224) == third  # three maps of 7×7 are 147 positions
+
+
+def test_winograd_leaves_the_function_as_it_is() -> None:
+    act = small(ClassicActFeatures(3, 3, cameras=3)).eval()
+    images, state = torch.randn(3, 3, 210, 250), torch.randn(1, 3)
+    forms = [InferenceAct(act, 210, 250, winograd=winograd) for winograd in (True, False)]
+    counts = [sum(isinstance(m, WinogradConv) for m in form.modules()) for form in forms]
+    assert counts == [3, 0]
+    with torch.no_grad():
+        expected = act(list(images[:, None]), state)[0]
+        for form in forms:
+            torch.testing.assert_close(form(images, state), expected, atol=1e-5, rtol=1e-5)
 
 
 # -- Winograd ----------------------------------------------------------------------------------------
@@ -263,13 +275,36 @@ def conv(c: int, k: int, bias: bool = True, **options: Any) -> nn.Conv2d:
     return nn.Conv2d(c, k, **{"kernel_size": 3, "padding": 1, **options}, bias=bias).requires_grad_(False)
 
 
+@pytest.mark.parametrize("m", SIZES)
+def test_winograd_transforms_are_those_of_a_correlation(m: int) -> None:
+    a, b, g = transforms(m)
+    d, taps = torch.randn(m + 2, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    expected = torch.stack([d[i : i + 3] @ taps for i in range(m)])
+    torch.testing.assert_close(a @ ((g @ taps) * (b @ d)), expected, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize(("stride", "height", "width"), [(1, 14, 14), (1, 17, 23), (2, 15, 20), (2, 22, 11)])
+def test_winograd_block_is_the_residual_block(stride: int, height: int, width: int) -> None:
+    down = conv(8, 12, kernel_size=1, padding=0, stride=2) if stride == 2 else None
+    block = BasicBlock(8, 12 if down else 8, stride, down, norm_layer=lambda _: nn.Identity()).eval()
+    x = torch.randn(2, 8, height, width)
+    with torch.no_grad():
+        expected = block(x)
+        for name in ("conv1", "conv2") if stride == 1 else ("conv2",):
+            direct = getattr(block, name)
+            setattr(
+                block, name, WinogradConv(direct, torch.Size((2, direct.in_channels, *expected.shape[2:])))
+            )
+        torch.testing.assert_close(WinogradBlock(block)(x), expected, atol=2e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_winograd_is_the_convolution_whatever_the_size(seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
     n, h, w, c, k = (int(torch.randint(1, high, (), generator=rng)) for high in (4, 20, 20, 9, 9))
     torch.manual_seed(seed)
     direct, x = conv(c, k, bias=seed % 3 > 0), torch.randn(n, c, h, w)
-    found = WinogradConv(direct, h, w)(x)
+    found = WinogradConv(direct, x.shape)(x)
     torch.testing.assert_close(found, direct(x), atol=2e-5, rtol=1e-4)
 
 
@@ -279,7 +314,7 @@ def test_winograd_is_as_exact_as_float32_allows() -> None:
     exact = conv(256, 256).double()
     exact.load_state_dict({key: value.double() for key, value in direct.state_dict().items()})
     expected = exact(x.double())
-    error = (WinogradConv(direct, 30, 40)(x).double() - expected).abs().max() / expected.abs().max()
+    error = (WinogradConv(direct, x.shape)(x).double() - expected).abs().max() / expected.abs().max()
     assert error < 3e-5
 
 
@@ -290,8 +325,8 @@ def test_winograd_is_as_exact_as_float32_allows() -> None:
         ({"dilation": 2, "padding": 2}, (3, 256, 30, 40)),
         ({"kernel_size": 1, "padding": 0}, (3, 256, 30, 40)),
         ({"groups": 2}, (3, 256, 30, 40)),
-        ({}, (1, 256, 15, 20)),  # 20 blocks
-        ({}, (60, 256, 1, 2)),  # nearly all of a block is thrown away
+        ({}, (1, 256, 15, 20)),  # 300 positions
+        ({}, (300, 256, 1, 2)),  # nearly all of a block is thrown away
     ],
 )
 def test_winograd_declines(changed: dict[str, Any], maps: tuple[int, ...]) -> None:

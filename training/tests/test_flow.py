@@ -65,6 +65,17 @@ def test_lucas_kanade_stays_finite_on_unrelated_frames() -> None:
     assert default_estimator()(a, b).isfinite().all()
 
 
+@pytest.mark.parametrize("window", [3, 7, 25])
+def test_the_mean_over_a_window_is_the_same_by_products_as_by_pooling(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimator = default_estimator(window=window)
+    image = torch.rand(2, 1, 40, 60, generator=torch.Generator().manual_seed(6))
+    by_products = estimator._mean(image)
+    monkeypatch.setattr("saccade_training.flow.SMALL", 0)
+    torch.testing.assert_close(by_products, estimator._mean(image), rtol=0, atol=1e-6)
+
+
 def test_flow_backbone_widths_and_strides_are_the_documents() -> None:
     backbone = FlowBackbone((64, 128, 256, 512))
     convolutions = [m for m in backbone.layers if isinstance(m, torch.nn.Conv2d)]

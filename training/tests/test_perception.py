@@ -134,6 +134,13 @@ def test_shared_weights_are_one_module_and_separate_ones_two() -> None:
     assert separate.cls_fusion is not separate.patch_fusion
 
 
+def test_patches_are_embedded_as_the_convolution_does() -> None:
+    encoder = TwoStreamEncoder(32, 48, MpConfig(patch=16, dim=8)).p_encoder
+    frames = torch.rand(2, 5, 32, 48, generator=torch.Generator().manual_seed(7))
+    by_convolution = encoder.embed(frames).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(encoder.embedded(frames), by_convolution, rtol=0, atol=1e-5)
+
+
 def test_frames_that_do_not_divide_into_patches_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"mp\.patch is 16, which does not divide 40×32 px"):
         TwoStreamEncoder(32, 40, MpConfig())

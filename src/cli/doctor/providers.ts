@@ -10,7 +10,8 @@ import { nvidiaGpus } from '../machine.js';
 import { type Finding, fail, ok, reason, warn } from './check.js';
 import type { Probed } from './probe.js';
 
-const TIMEOUT_MS = 15_000;
+/** A machine that is busy with other things takes 20 s to open a policy. */
+const TIMEOUT_MS = 60_000;
 const DRIVER = '/proc/driver/nvidia/version';
 
 export async function checkGpu(driverFile = DRIVER): Promise<Finding> {
@@ -46,7 +47,7 @@ async function probe(provider: Provider, folder: string): Promise<Probed> {
   } catch (error) {
     const { killed, signal, code } = error as { killed?: boolean; signal?: string; code?: number };
     const why = killed
-      ? `no answer within ${TIMEOUT_MS / 1000} s`
+      ? `no answer within ${TIMEOUT_MS / 1000} s; end what else runs here and try again`
       : signal
         ? `it crashed (${signal})`
         : `it ended with exit code ${code}: ${reason(error)}`;
@@ -58,9 +59,9 @@ export function judge(provider: Provider, { name: policy, rateHz }: PolicyBundle
   const name = `provider ${provider}`;
   if (!probed.usable) {
     const clauses = probed.reason.replace(`${name} cannot be used: `, '').split('; ');
-    if (provider === 'cpu')
-      return fail(name, clauses.join('; '), 'mend the policy, or reinstall with `npm ci`');
     const advice = clauses.length > 1 ? clauses.pop() : undefined;
+    if (provider === 'cpu')
+      return fail(name, clauses.join('; '), advice ?? 'mend the policy, or reinstall with `npm ci`');
     return warn(
       name,
       clauses.join('; '),

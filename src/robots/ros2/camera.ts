@@ -89,7 +89,7 @@ export class Camera {
     const { source, onFrame, spec, now } = this.#options;
     if (type === 'sensor_msgs/msg/Image') {
       source.take(() => {
-        const frame = new RawFrame(spec.name, rawImage(cdr));
+        const frame = new RawFrame(spec.name, rawImage(cdr), ownsBuffer(cdr));
         this.#check(frame);
         if (source.monitor.received(now(), frame.time)) onFrame(frame);
       });
@@ -138,6 +138,9 @@ export class Camera {
   }
 }
 
+/** rclnodejs has copied every message into a buffer of its own, as long as the message; others would not be. */
+const ownsBuffer = ({ buffer, byteLength }: Uint8Array): boolean => buffer.byteLength === byteLength;
+
 /** A raw image as it came: what is not rgb8 yet is converted when it is first looked at, or on another thread. */
 class RawFrame implements Frame {
   readonly time: number;
@@ -149,6 +152,7 @@ class RawFrame implements Frame {
   constructor(
     readonly camera: string,
     image: Image,
+    readonly movable: boolean,
   ) {
     this.time = fromStamp(image.header.stamp);
     this.width = image.width;

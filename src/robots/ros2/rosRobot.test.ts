@@ -106,6 +106,15 @@ describe('RosRobot', () => {
     expect(frames[1].data).toBe(frames[1].data);
   });
 
+  it('lets the pixels of a message be moved, unless there is more in its buffer', () => {
+    const cdr = graph.image('/head/image_raw', 12, 8, 9);
+    const shared = new Uint8Array(cdr.length + 8).subarray(8);
+    shared.set(cdr);
+    graph.time += 1_000_000n;
+    graph.deliver(IMAGE, '/head/image_raw', shared);
+    expect(frames.map(({ movable }) => movable)).toEqual([true, false]);
+  });
+
   it('subscribes to a camera that comes up later, compressed on its own topic', async () => {
     graph.others.delete('/wrist/image_raw');
     await robot.close();
