@@ -219,7 +219,8 @@ describe.skipIf('missing' in ros)('the demo', { timeout: TIMEOUT_MS }, () => {
   it('runs its episodes by itself, each as long as the task has it', async () => {
     const task = join(tmp, 'hurry.yaml');
     const text = readFileSync(join(ROOT, 'config/tasks/pick_lift.yaml'), 'utf8');
-    writeFileSync(task, text.replace(/^time_limit_s: .*$/m, 'time_limit_s: 0.4'));
+    const here = text.replaceAll('../', `${join(ROOT, 'config')}/`);
+    writeFileSync(task, here.replace(/^time_limit_s: .*$/m, 'time_limit_s: 0.4'));
     const options = ['rviz:=false', 'foxglove:=false', 'episodes:=2', 'seed:=4', `task:=${task}`];
     const launch = begin('launch', 'saccade', 'demo.launch.py', ...options);
     await appears(NODE);
