@@ -105,6 +105,11 @@ def episodes_in_gazebo(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if not installed('ros_gz_bridge'):
         raise RuntimeError('The package ros_gz_bridge is not installed: on Ubuntu, `apt install ros-$ROS_DISTRO-ros-gz`.')
     control = installed_control(given['control'], release)
+    if given['lockstep'] == 'true' and float(given['rtf']) <= 0:
+        raise RuntimeError(
+            f'rtf:={given["rtf"]} does not go with lockstep:=true: while it is paused Gazebo would say what time it is as '
+            'fast as it can; give how fast it may be at most, such as 2.'
+        )
     simulated = 'sim' in yaml.safe_load(Path(given['contract']).read_text())
     if not given['world'] and not simulated:
         raise RuntimeError(f'{given["contract"]} has no sim section to make a world from: give world:= and bridge:=.')

@@ -107,7 +107,7 @@ async function inGazebo(): Promise<string[]> {
       record_dir: parent,
       images: 'raw',
       lockstep: mode === 'lockstep',
-      rtf: mode === 'lockstep' ? 0 : 1,
+      rtf: mode === 'lockstep' ? 2 : 1,
     };
     const options = Object.entries(given).map(([name, value]) => `${name}:=${value}`);
     const launch = new Program(

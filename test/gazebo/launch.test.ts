@@ -26,7 +26,7 @@ describe.skipIf('missing' in gazebo)('gazebo.launch.py', () => {
   }
 
   it('runs episodes in lockstep, records each, and ends by itself', async () => {
-    const { dir, child } = launch('lockstep', { episodes: 2, lockstep: true, rtf: 0 });
+    const { dir, child } = launch('lockstep', { episodes: 2, lockstep: true, rtf: 2 });
     const { code, stdout, stderr } = await finished(child);
     expect(code, stdout + stderr).toBe(0);
     expect(stdout + stderr).toMatch(/2 episodes: success rate \d+/);
@@ -48,7 +48,7 @@ describe.skipIf('missing' in gazebo)('gazebo.launch.py', () => {
   }, 600_000);
 
   it('ends, and says so, when Gazebo dies', async () => {
-    const { child } = launch('dies', { episodes: 5, lockstep: true, rtf: 0 });
+    const { child } = launch('dies', { episodes: 5, lockstep: true, rtf: 2 });
     const ended = finished(child);
     const server = /\[gazebo-\d+\]: process started with pid \[(\d+)\]/;
     let said = '';

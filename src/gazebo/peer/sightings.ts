@@ -13,6 +13,8 @@ import type { Graph } from './graph.js';
 
 /** Joint states are kept for so long (ns): objects' poses are not far behind them. */
 const KEPT_NS = 500_000_000n;
+/** How fast an object moves is measured over this long (ns) at least. */
+const MEASURED_NS = 10_000_000n;
 /** Wall time (s) without any joint state after which Gazebo is taken for dead. */
 const SILENT_S = 10;
 
@@ -25,6 +27,8 @@ export interface JointsAt {
 export interface ObjectAt {
   readonly timeNs: bigint;
   readonly motion: Motion;
+  /** Where, and when, its velocity was measured last. */
+  readonly measured: { readonly timeNs: bigint; readonly position: Motion['position'] };
 }
 
 export interface SightingsOptions {
@@ -60,8 +64,8 @@ export class Sightings {
       }),
     );
     for (const topic of contract.jointStates.topics)
-      graph.listen('sensor_msgs/msg/JointState', topic, 'sensor_data', (cdr) => this.#takeJoints(cdr));
-    graph.listen('tf2_msgs/msg/TFMessage', POSES_TOPIC, 'sensor_data', (cdr) => this.#takePoses(cdr));
+      graph.listen('sensor_msgs/msg/JointState', topic, 'every', (cdr) => this.#takeJoints(cdr));
+    graph.listen('tf2_msgs/msg/TFMessage', POSES_TOPIC, 'every', (cdr) => this.#takePoses(cdr));
   }
 
   /** The newest joint states; undefined before the first. */
@@ -151,12 +155,14 @@ export class Sightings {
     const before = this.#objects.get(name);
     if (before?.timeNs === timeNs) return;
     const position = [translation.x, translation.y, translation.z] as const;
-    const seconds = before ? nsToSeconds(timeNs - before.timeNs) : 0;
-    const velocity = position.map((p, i) =>
-      before && seconds > 0 ? (p - before.motion.position[i]) / seconds : 0,
-    ) as unknown as Motion['velocity'];
     const orientation = [rotation.x, rotation.y, rotation.z, rotation.w] as const;
-    this.#objects.set(name, { timeNs, motion: { position, orientation, velocity } });
+    let measured = before?.measured ?? { timeNs, position };
+    let velocity: Motion['velocity'] = before?.motion.velocity ?? [0, 0, 0];
+    if (timeNs - measured.timeNs >= MEASURED_NS) {
+      velocity = over(measured.position, position, nsToSeconds(timeNs - measured.timeNs));
+      measured = { timeNs, position };
+    }
+    this.#objects.set(name, { timeNs, motion: { position, orientation, velocity }, measured });
   }
 
   /** All objects are known up to the time of the one that was seen longest ago. */
@@ -179,4 +185,9 @@ export class Sightings {
     this.#objects.clear();
     this.#toldNs = -1n;
   }
+}
+
+/** m/s */
+function over(from: Motion['position'], to: Motion['position'], seconds: number): Motion['velocity'] {
+  return [(to[0] - from[0]) / seconds, (to[1] - from[1]) / seconds, (to[2] - from[2]) / seconds];
 }

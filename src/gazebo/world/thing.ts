@@ -5,9 +5,6 @@ import { collision, inertial, type LookFiles, lookFiles, plugin, pose, visual } 
 import { type Release, system } from './release.js';
 import { document, type Element, xml } from './xml.js';
 
-/** Ground truth is said so often, Hz of simulated time. */
-const POSES_HZ = 100;
-
 /** Models that lie about, by name: those whose poses are published. */
 export function things({ bodies }: SceneDescription): string[] {
   return bodies.filter(({ motion }) => motion === 'free' || motion === 'mocap').map(({ name }) => name);
@@ -33,6 +30,8 @@ export function thing(
       ...geoms.map((geom) => collision(geom, contacts)),
       ...geoms.map((geom) => visual(geom, files)),
     ]),
+    // At every step of the physics, where it is not told how often: what begins later than the world, a copy that a reset
+    // makes, would count its periods from then on, and never be seen at the instants of control ticks.
     plugin(
       system(release, 'PosePublisher'),
       xml('publish_link_pose', false),
@@ -40,7 +39,6 @@ export function thing(
       xml('publish_model_pose', true),
       xml('publish_nested_model_pose', true),
       xml('use_pose_vector_msg', true),
-      xml('update_frequency', POSES_HZ),
     ),
   ]);
 }

@@ -13,6 +13,8 @@ export const QOS = {
   sensor_data: { reliability: BEST_EFFORT, durability: VOLATILE, depth: 5 },
   /** Nothing may be lost: rmw_qos_profile_default. */
   reliable: { reliability: RELIABLE, durability: VOLATILE, depth: 10 },
+  /** The same, of a topic that says something at every step of a simulation: a hundred may come at once. */
+  every: { reliability: RELIABLE, durability: VOLATILE, depth: 100 },
   /** Who comes late gets the last one. */
   latched: { reliability: RELIABLE, durability: TRANSIENT_LOCAL, depth: 1 },
 } as const satisfies Record<string, SubscriptionQos & { readonly depth: number }>;

@@ -5,7 +5,7 @@
  * source that delivers nothing of use goes stale, and the loop holds.
  */
 import { Subject } from 'rxjs';
-import type { LockstepSpec, ResetSpec, RobotContract } from '../../contract/contract.js';
+import type { ResetSpec, RobotContract } from '../../contract/contract.js';
 import { UserError } from '../../errors.js';
 import {
   EpisodeAborted,
@@ -18,13 +18,13 @@ import {
 } from '../robot.js';
 import { Arrivals } from './arrivals.js';
 import { Camera } from './camera.js';
-import { CLOCK_TOPIC, RosClock } from './clock.js';
+import { CLOCK_TOPIC } from './clock.js';
 import { Commands } from './commands.js';
 import { Expiry } from './expiry.js';
 import type { RosGraph } from './graph.js';
 import { JointStates } from './jointStates.js';
-import { CONTROL_WORLD, LockstepClock } from './lockstepClock.js';
 import { Outcomes } from './outcomes.js';
+import { aligned, cameraSource, createClock, JOINTS, type RobotClock } from './robotClock.js';
 import { type Notice, Source, type SourceStatus } from './source.js';
 
 /** How often (ms) the graph is looked at for what comes up, goes, or should not be there. */
@@ -64,7 +64,7 @@ export class RosRobot implements Robot {
   readonly frames = new Subject<Frame>();
   readonly joints = new Subject<JointState>();
   readonly outcomes = new Subject<Outcome>();
-  readonly clock: RosClock | LockstepClock;
+  readonly clock: RobotClock;
   readonly maxReward: number;
   readonly wantsHorizon: boolean;
   readonly #options: RosRobotOptions;
@@ -91,21 +91,9 @@ export class RosRobot implements Robot {
     this.contract = contract;
     this.maxReward = maxReward ?? contract.reward.max;
     this.wantsHorizon = contract.commands.some(({ type }) => type === 'trajectory_msgs/msg/JointTrajectory');
-    const spec = lockstep ? requireLockstep(contract, simTime) : undefined;
-    const rosClock = new RosClock(graph, { simTime });
     const arrivals = new Arrivals([...contract.cameras.map(cameraSource), JOINTS]);
-    this.clock = spec
-      ? new LockstepClock({
-          clock: rosClock,
-          spec,
-          rateHz: contract.rateHz,
-          control: graph.client(CONTROL_WORLD, spec.service),
-          arrivals,
-          cameras: contract.cameras.map(cameraSource),
-          joints: [JOINTS],
-          rewards: () => this.#outcomes.rewards,
-        })
-      : rosClock;
+    const rewards = () => this.#outcomes.rewards;
+    this.clock = createClock({ graph, contract, simTime, lockstep, arrivals, rewards });
     const now = () => this.clock.now;
 
     this.#cameraSources = contract.cameras.map((camera) =>
@@ -330,30 +318,6 @@ export class RosRobot implements Robot {
     const { graph, simTime } = this.#options;
     const clocks = simTime ? graph.publishers(CLOCK_TOPIC).map(({ node }) => node) : [];
     return clocks.length > 1 ? clocks : [];
-  }
-}
-
-/** Source of joint states, as people know it; each camera's is `camera <name>`. */
-const JOINTS = 'joint states';
-
-function cameraSource({ name }: { readonly name: string }): string {
-  return `camera ${name}`;
-}
-
-/** @throws UserError where time cannot be stepped */
-function requireLockstep({ file, lockstep }: RobotContract, simTime: boolean): LockstepSpec {
-  if (!lockstep)
-    throw new UserError(`${file} has no lockstep section: it does not say how the robot's time is stepped`);
-  if (!simTime) throw new UserError('lockstep needs the time of a simulator: set use_sim_time');
-  return lockstep;
-}
-
-/** @throws UserError when the world is not to be moved */
-async function aligned(clock: LockstepClock): Promise<void> {
-  try {
-    await clock.align();
-  } catch (cause) {
-    throw cause instanceof EpisodeAborted ? new UserError(cause.message, 2, { cause }) : cause;
   }
 }
 
