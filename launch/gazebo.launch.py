@@ -293,7 +293,8 @@ class Run:
 
     def on_end(self) -> list[LaunchDescriptionEntity]:
         result, _, status = self.printed.partition('Goal finished with status: ')
-        said = yaml.safe_load(result.partition('Result:\n')[2]) or {}
+        # Only its first line is indented.
+        said = yaml.safe_load(result.partition('Result:\n')[2].lstrip()) or {}
         message = said.get('message') or f'The episodes were not run: {self.printed.strip()}'
         if not status.startswith('SUCCEEDED'):
             raise RuntimeError(message)

@@ -223,12 +223,16 @@ describe.skipIf('missing' in ros)('the demo', { timeout: TIMEOUT_MS }, () => {
     writeFileSync(task, here.replace(/^time_limit_s: .*$/m, 'time_limit_s: 0.4'));
     const options = ['rviz:=false', 'foxglove:=false', 'episodes:=2', 'seed:=4', `task:=${task}`];
     const launch = begin('launch', 'saccade', 'demo.launch.py', ...options);
-    await appears(NODE);
-    const second = { task, seed: 5, stop: 'timeout', duration: expect.closeTo(0.4, 0) };
-    await vi.waitFor(async () => expect(await echo('/saccade/episode_result')).toMatchObject(second), {
-      timeout: 120_000,
-    });
-    await interrupt(launch);
+    try {
+      await appears(NODE);
+      const second = { task, seed: 5, stop: 'timeout', duration: expect.closeTo(0.4, 0) };
+      await vi.waitFor(async () => expect(await echo('/saccade/episode_result')).toMatchObject(second), {
+        timeout: 120_000,
+      });
+    } finally {
+      // The next test has a node of the same name.
+      await interrupt(launch);
+    }
   });
 
   describe('recorded beside it by ros2 bag', () => {
