@@ -2,7 +2,9 @@
  * How evenly commands go out while the policy infers all the time: three 640×480 cameras at 30 Hz and joints at
  * 500 Hz in process, the shipped policy, commands at the rate of a fast controller.
  *
- *     npm run bench:commands [-- --minutes 10 --rate 250]
+ *     npm run bench:commands [-- --minutes 10 --rate 250 --priority 20]
+ *
+ * `--priority` is the node's `realtime_priority`, 0 by default.
  *
  * The policy is given the highest rate up to 30 Hz that the commands are a whole multiple of. Between its own
  * inferences it is run on what it saw last: its thread is never idle.
@@ -21,6 +23,7 @@ import { type Inference, type InferOptions, Policy } from '../src/infer/policy.j
 import type { Inferrer } from '../src/latestInference.js';
 import { runEpisode } from '../src/loop.js';
 import type { Observation } from '../src/observe/observation.js';
+import { scheduleRealtime } from '../src/realtime.js';
 import { CameraRobot } from '../test/support/cameraRobot.js';
 
 const root = join(import.meta.dirname, '..');
@@ -28,6 +31,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     rate: { type: 'string', default: '250' },
+    priority: { type: 'string', default: '0' },
     policy: { type: 'string', default: join(root, 'models/pick_lift') },
   },
 });
@@ -36,6 +40,9 @@ const rate = Number(values.rate);
 if (!(minutes > 0)) throw new Error('--minutes is a number above 0');
 if (!(Number.isInteger(rate) && rate >= 20 && rate <= 500))
   throw new Error('--rate is a whole number from 20 to 500');
+const priority = Number(values.priority);
+if (!(Number.isInteger(priority) && priority >= 0 && priority <= 99))
+  throw new Error('--priority is a whole number from 0 to 99');
 
 const CAMERA_HZ = 30;
 const JOINTS_HZ = 500;
@@ -110,6 +117,7 @@ const robot = new CameraRobot({
 });
 expectImages();
 const policy = await Policy.load(bundle, { provider: 'cpu' });
+if (priority > 0) await scheduleRealtime(priority);
 const busy = new NeverIdle(policy);
 // Beside the episode's there are those that brake the arm.
 const log = new Log(rate * (WARM_UP_S + 60 * minutes + 60));
@@ -162,7 +170,7 @@ const ms = (value: number) => value.toFixed(3);
 const at = (sorted: Float64Array, q: number) => ms(percentile(sorted, q));
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}`);
 console.log(
-  `three 640×480 cameras at ${CAMERA_HZ} Hz, joints at ${JOINTS_HZ} Hz, policy ${bundle.name} at ${policyHz} Hz, ${((busy.runs - began.runs) / seconds).toFixed(0)} runs a second; commands at ${rate} Hz for ${seconds.toFixed(0)} s\n`,
+  `three 640×480 cameras at ${CAMERA_HZ} Hz, joints at ${JOINTS_HZ} Hz, policy ${bundle.name} at ${policyHz} Hz, ${((busy.runs - began.runs) / seconds).toFixed(0)} runs a second; commands at ${rate} Hz for ${seconds.toFixed(0)} s, real-time priority ${priority}\n`,
 );
 const row = (name: string, text: string) => console.log(`  ${name.padEnd(16)}${text}`);
 row(

@@ -118,7 +118,7 @@ describe('saccade doctor', () => {
     const { fit_to_run, findings } = JSON.parse(stdout);
     expect(fit_to_run).toBe(true);
     expect(findings.map(({ name }: { name: string }) => name)).toEqual([
-      ...['node', 'cpu', 'timers', 'clock', 'policy', 'robot', 'fit', 'gpu driver'],
+      ...['node', 'cpu', 'timers', 'clock', 'real time', 'policy', 'robot', 'fit', 'gpu driver'],
       ...['provider cpu', 'provider cuda', 'provider tensorrt', 'provider webgpu'],
       ...['ros 2', ...(process.env.ROS_DISTRO ? ['rclnodejs'] : [])],
       ...['images', 'ffmpeg', 'recorder', 'disk'],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { loadBundle } from '../infer/load.js';
 import type { Finding } from './doctor/check.js';
-import { judgeClock, judgeTimers, readClocks, synchronised } from './doctor/clock.js';
+import { checkRealtime, judgeClock, judgeTimers, readClocks, synchronised } from './doctor/clock.js';
 import { checkDisk } from './doctor/disk.js';
 import { checkFit } from './doctor/fit.js';
 import { checkFfmpeg, checkImages, checkRecorder } from './doctor/media.js';
@@ -41,7 +41,7 @@ async function doctor({ policy, robot, record, json }: DoctorOptions): Promise<v
   // One after the other: timers, disk and inference are measured, and would disturb each other.
   add(checkNode(), await checkCpu());
   const clocks = await readClocks();
-  add(judgeTimers(clocks), judgeClock(clocks, await synchronised()));
+  add(judgeTimers(clocks), judgeClock(clocks, await synchronised()), await checkRealtime());
   const { findings: fit, bundle } = await checkFit(policy, robot);
   add(...fit);
   add(await checkGpu());

@@ -56,6 +56,13 @@ const SPECS = {
     fixed: true,
     description: 'CPU threads of one inference.',
   },
+  realtime_priority: {
+    type: 'integer',
+    default: 0,
+    range: [0, 99],
+    fixed: true,
+    description: "Real-time priority (SCHED_FIFO) of the loop's thread; 0: none. Needs permission: rtprio.",
+  },
   lockstep: {
     type: 'bool',
     default: false,

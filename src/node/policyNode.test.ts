@@ -432,6 +432,7 @@ describe('PolicyNode, parameters', () => {
     [{ contract: 'other.yaml' }, 'contract is read when the node is configured'],
     [{ use_sim_time: true }, 'use_sim_time is read when the node is configured'],
     [{ speed_scale: 1.5, provider: 'cuda' }, 'provider is read when the node is configured'],
+    [{ realtime_priority: 20 }, 'realtime_priority is read when the node is configured'],
     [{ threads: 2 }, 'threads is read when the node is configured'],
   ] as Record<string, ParameterValue>[][])('refuses %o: %s', async (change, why) => {
     await activated();

@@ -143,6 +143,7 @@ export class PolicyNode {
         deviceId: parameters.get('device_id'),
         threads: parameters.get('threads'),
       },
+      realtimePriority: parameters.get('realtime_priority'),
       simTime: parameters.simTime,
       lockstep: parameters.get('lockstep'),
       strategyFor: (bundle) => parameters.strategy(bundle),

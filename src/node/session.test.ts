@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeNodeGraph } from '../../test/support/fakeNodeGraph.js';
 import { TEST_CAMERAS, TEST_JOINTS, writeBundle } from '../../test/support/onnx.js';
 import { EmergencyStop } from '../act/safety.js';
@@ -65,6 +65,7 @@ async function open(options: Partial<SessionOptions> = {}): Promise<Session> {
     policy,
     inference: { provider: 'cpu' },
     simTime: false,
+    realtimePriority: 0,
     lockstep: false,
     strategyFor: () => ({ name: 'latest' }),
     emergencyStop: new EmergencyStop(),
@@ -105,6 +106,13 @@ describe('a session', () => {
         .sources.map(({ state }) => state)
         .slice(0, 4),
     ).toEqual(['ok', 'ok', 'ok', 'ok']);
+  });
+
+  it('does not open where the real-time priority it is asked for is not to be had', async () => {
+    vi.stubEnv('PATH', '/nowhere');
+    await expect(open({ realtimePriority: 20 })).rejects.toThrow('a real-time priority is set with chrt');
+    vi.unstubAllEnvs();
+    await expect(open()).resolves.toBeDefined();
   });
 
   it('records a run as `saccade report` and `saccade replay` read it', async () => {

@@ -17,6 +17,7 @@ import { matchContract } from '../infer/match.js';
 import { Policy } from '../infer/policy.js';
 import type { ProviderOptions } from '../infer/providers.js';
 import { runEpisode } from '../loop.js';
+import { scheduleRealtime } from '../realtime.js';
 import { bagName, type EpisodeInfo, type ImageFormat } from '../record/episode.js';
 import { type EpisodeRecording, Recorder, type RecordingReport } from '../record/recorder.js';
 import { ResultsFolder } from '../report/results.js';
@@ -33,6 +34,8 @@ export interface SessionOptions {
   readonly contract: string;
   readonly policy: string;
   readonly inference: ProviderOptions;
+  /** Of the loop's thread; 0: none. See `scheduleRealtime`. */
+  readonly realtimePriority: number;
   readonly simTime: boolean;
   readonly lockstep: boolean;
   readonly strategyFor: (bundle: PolicyBundle) => StrategySpec;
@@ -66,17 +69,29 @@ export interface Session extends Performer {
 
 /** @throws UserError when something named in `options` is missing, wrong or does not fit */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graph, policy: folder, inference, simTime, lockstep, strategyFor, onNotice } = options;
+  const {
+    graph,
+    policy: folder,
+    inference,
+    realtimePriority,
+    simTime,
+    lockstep,
+    strategyFor,
+    onNotice,
+  } = options;
   const contract = await loadContract(named('contract', options.contract));
   const bundle = await loadBundle(named('policy', folder));
   matchContract(contract, bundle);
   const shape = { length: bundle.action.chunk, width: bundle.joints.length };
   const strategy = new LiveStrategy(strategyFor(bundle), shape);
   const policy = await Policy.load(bundle, inference);
+  let normal = async () => {};
   try {
+    if (realtimePriority > 0) normal = await scheduleRealtime(realtimePriority);
     const robot = new RosRobot({ graph, contract, simTime, lockstep, onNotice });
-    return new RosSession(options, policy, robot, strategy);
+    return new RosSession({ options, policy, robot, strategy, normal });
   } catch (error) {
+    await normal();
     await policy.close();
     throw error;
   }
@@ -86,6 +101,15 @@ function named(parameter: string, value: string): string {
   if (value === '')
     throw new UserError(`parameter ${parameter} is not set: \`ros2 param set\` it, or give it at the start`);
   return value;
+}
+
+interface Parts {
+  readonly options: SessionOptions;
+  readonly policy: Policy;
+  readonly robot: RosRobot;
+  readonly strategy: LiveStrategy;
+  /** Has the loop's thread scheduled as it was before the session. */
+  readonly normal: () => Promise<void>;
 }
 
 class RosSession implements Session {
@@ -98,10 +122,11 @@ class RosSession implements Session {
   readonly #options: SessionOptions;
   readonly #policy: Policy;
   readonly #robot: RosRobot;
+  readonly #normal: () => Promise<void>;
   #recorder: Promise<Recorder> | undefined;
   #watcher: { readonly tap: Tap; readonly wantsHorizon: () => boolean } | undefined;
 
-  constructor(options: SessionOptions, policy: Policy, robot: RosRobot, strategy: LiveStrategy) {
+  constructor({ options, policy, robot, strategy, normal }: Parts) {
     this.contract = robot.contract;
     this.bundle = policy.bundle;
     this.provider = policy.provider;
@@ -111,6 +136,7 @@ class RosSession implements Session {
     this.#options = options;
     this.#policy = policy;
     this.#robot = robot;
+    this.#normal = normal;
   }
 
   watch(tap: Tap, wantsHorizon: () => boolean): void {
@@ -142,6 +168,7 @@ class RosSession implements Session {
     await (await this.#recorder)?.close();
     await this.#robot.close();
     await this.#policy.close();
+    await this.#normal();
   }
 
   async #episode(

@@ -70,6 +70,17 @@ export function judgeClock({ gainedMs, overMs }: ClockReading, synchronised: boo
   );
 }
 
+/** Whether the node's `realtime_priority` is permitted: `chrt` asks the system itself. */
+export async function checkRealtime(): Promise<Finding> {
+  const name = 'real time';
+  return (await output('chrt', ['--fifo', '1', 'true'])) === undefined
+    ? ok(
+        name,
+        'no priority is permitted here; only commands at 100 Hz and more want one: rtprio in /etc/security/limits.conf',
+      )
+    : ok(name, 'a priority is permitted (realtime_priority)');
+}
+
 /** As systemd or chrony tells; undefined where neither does. */
 export async function synchronised(): Promise<boolean | undefined> {
   const said = await output('timedatectl', ['show', '--property=NTPSynchronized', '--value']);

@@ -1,11 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { writeBundle } from '../../../test/support/onnx.js';
 import { loadBundle } from '../../infer/load.js';
 import { line } from '../doctor.js';
-import { judgeClock, judgeTimers, readClocks } from './clock.js';
+import { checkRealtime, judgeClock, judgeTimers, readClocks } from './clock.js';
 import { checkDisk, judge as judgeDisk } from './disk.js';
 import { checkFit } from './fit.js';
 import { checkImages, checkRecorder } from './media.js';
@@ -70,6 +71,14 @@ describe('clocks', () => {
       level: 'warn',
       finding: expect.stringContaining('8.91 ms at p99'),
     });
+  });
+
+  it('says whether a real-time priority is permitted', async () => {
+    vi.stubEnv('PATH', '/nowhere');
+    expect((await checkRealtime()).finding).toContain('no priority is permitted here');
+    vi.unstubAllEnvs();
+    const { status } = spawnSync('chrt', ['--fifo', '1', 'true']);
+    expect((await checkRealtime()).finding.startsWith('a priority is permitted')).toBe(status === 0);
   });
 
   it('warns of a time of day that is stepped, or not synchronised', () => {
