@@ -4,11 +4,14 @@
  *
  *     npm run bench:commands [-- --minutes 10 --rate 250 --priority 20]
  *
- * `--priority` is the node's `realtime_priority`, 0 by default.
+ * `--priority` is the node's `realtime_priority`, 0 by default. Beside it runs a process that only waits, as often and at the
+ * same priority: what it is late no program on this machine can help.
  *
  * The policy is given the highest rate up to 30 Hz that the commands are a whole multiple of. Between its own
  * inferences it is run on what it saw last: its thread is never idle.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -122,6 +125,11 @@ const busy = new NeverIdle(policy);
 // Beside the episode's there are those that brake the arm.
 const log = new Log(rate * (WARM_UP_S + 60 * minutes + 60));
 robot.command = () => log.command();
+const bare = fork(
+  join(root, 'node_modules/vite-node/vite-node.mjs'),
+  ['--root', root, join(root, 'bench/bareTimer.ts'), String(rate), String(priority)],
+  { cwd: root, execArgv: [] },
+);
 const delay = monitorEventLoopDelay({ resolution: 1 });
 let began = {
   cpu: process.cpuUsage(),
@@ -149,6 +157,7 @@ const { result } = await runEpisode({
         runs: busy.runs,
       };
       delay.enable();
+      bare.send('begin');
     },
   },
 });
@@ -156,6 +165,9 @@ delay.disable();
 const seconds = (performance.now() - began.at) / 1000;
 const cpu = process.cpuUsage(began.cpu);
 const utilization = performance.eventLoopUtilization(began.loop);
+bare.send('end');
+const [bareOff] = (await once(bare, 'message')) as [number[]];
+bareOff.sort((a, b) => a - b);
 await busy.stop();
 await policy.close();
 await robot.close();
@@ -180,6 +192,11 @@ row(
 row(
   'off nominal',
   `p50 ${at(off, 0.5)}   p99 ${at(off, 0.99)}   p99.9 ${at(off, 0.999)}   max ${at(off, 1)} ms`,
+);
+const bareAt = (q: number) => ms(percentile(Float64Array.from(bareOff), q));
+row(
+  'a bare timer',
+  `p50 ${bareAt(0.5)}   p99 ${bareAt(0.99)}   p99.9 ${bareAt(0.999)}   max ${bareAt(1)} ms off nominal, beside it`,
 );
 const { missed_commands, missed_ticks, reaction_ms, run_ms, overhead_ms } = result.wall;
 row('commands', `${sent.length} sent, ${missed_commands} missed (${missed_ticks} ticks)`);

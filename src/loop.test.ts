@@ -162,6 +162,18 @@ describe('runEpisode in lockstep', () => {
     expect(timings.overheadMs).toHaveLength(5);
   });
 
+  it('does not count the reset as time of the episode', async () => {
+    const { robot, run } = setup(react);
+    const reset = robot.reset.bind(robot);
+    robot.reset = async (options) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await reset(options);
+    };
+    const { result } = await run();
+    expect(result.wall.seconds).toBeGreaterThan(0);
+    expect(result.wall.seconds).toBeLessThan(1.4);
+  });
+
   it('ends as failure when the robot says that it cannot succeed any more', async () => {
     const { run } = setup(react, {
       outcome: (tick) => ({ reward: 1, ...(tick === 3 && { failure: 'the cube fell off the table' }) }),

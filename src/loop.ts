@@ -105,6 +105,8 @@ class Episode {
   #idleMs = 0;
   #outcome: Outcome | undefined;
   #schedule: Schedule;
+  /** Wall time of its command 0, ms. */
+  #began = 0;
   /** The newest inference that has come on the tick under way, and the newest that no command has used yet. */
   #arrival: Arrival | undefined;
   #unused: Arrival | undefined;
@@ -149,17 +151,16 @@ class Episode {
 
   async run(): Promise<EpisodeRecord> {
     const { robot, seed, signal } = this.#options;
-    const began = performance.now();
     this.#watcher.reset();
     await robot.reset({ seed, signal });
-    this.#schedule = new Schedule(robot.clock.now, robot.contract);
+    this.#startsNow();
     const { stop, reason } =
       this.#refusal() ?? (await this.#untilStop().catch((error) => this.#givenUp(error)));
     const metrics = this.#outcome?.metrics;
     // A clock that was set back cannot tell.
     const elapsed = robot.clock.now - this.#schedule.timeOf(0);
     const durationS = stop === 'aborted' ? Math.max(elapsed, this.#tally.steps / this.#rateHz) : elapsed;
-    const wallS = (performance.now() - began) / 1000;
+    const wallS = (performance.now() - this.#began) / 1000;
     await this.#comeToRest();
     return this.#tally.record({
       seed,
@@ -196,11 +197,10 @@ class Episode {
   }
 
   async #untilStop(): Promise<Stop> {
-    const { robot, strategy, signal, timeLimitS } = this.#options;
+    const { strategy, signal, timeLimitS } = this.#options;
     const unready = await this.#sensorsReady();
     if (unready) return unready;
-    const schedule = new Schedule(robot.clock.now, robot.contract);
-    this.#schedule = schedule;
+    const schedule = this.#startsNow();
     const pose = this.#measured();
     strategy.reset(pose);
     this.#commander.begin(pose, schedule);
@@ -214,6 +214,13 @@ class Episode {
       if (stop) return stop;
       n = next;
     }
+  }
+
+  #startsNow(): Schedule {
+    const { clock, contract } = this.#options.robot;
+    this.#schedule = new Schedule(clock.now, contract);
+    this.#began = performance.now();
+    return this.#schedule;
   }
 
   /** Waits until every sensor has sent something fresh; a stop when that does not happen. */

@@ -10,10 +10,10 @@
 const TIMER_LATE_MS = 0.2;
 /** The system adds some 0.06 ms to it. */
 const NAP_MS = 0.1;
-/** So long before the instant there are no more turns of the event loop, ms. Three 640×480 images take 0.7 ms to copy. */
+/** So long before the instant there are no more turns of the event loop, ms: three 640×480 images take 0.7 to copy. */
 const DEAF_MS = 0.8;
-/** So long before the instant there are no more naps, ms. */
-const AWAKE_MS = 0.15;
+/** So long before the instant there are no more naps, ms: a core that sleeps, or has been lent out, is late to wake. */
+const AWAKE_MS = 0.5;
 
 /** Nobody wakes who waits at it. */
 const pillow = new Int32Array(new SharedArrayBuffer(4));

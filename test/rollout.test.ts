@@ -415,24 +415,17 @@ describe('a rollout of another task', () => {
   });
 });
 
-describe('the shipped policy', () => {
-  const shipped = [
-    '--policy',
-    join(ROOT, 'models/pick_lift'),
-    '--robot',
-    ROBOT,
-    '--task',
-    'pick_lift',
-    '--json',
-  ];
+/** Each is called as its task. */
+describe.each(readdirSync(join(ROOT, 'models')))('the shipped policy %s', (task) => {
+  const shipped = ['--policy', join(ROOT, 'models', task), '--task', task, '--json'];
   const successRate = async (...more: string[]) => {
     const { code, stdout, stderr } = await saccade(['rollout', ...shipped, '--seed', '300000', ...more]);
     expect(code, stderr).toBe(0);
     return summary.parse(JSON.parse(stdout)).success_rate;
   };
 
-  it('picks up the cube', async () => {
-    expect(await successRate('--episodes', '8')).toBeGreaterThanOrEqual(7 / 8);
+  it('does its task', async () => {
+    expect(await successRate('--episodes', '8')).toBeGreaterThanOrEqual(6 / 8);
   });
 
   it('needs its eyes', async () => {

@@ -20,7 +20,7 @@ export interface Percentiles {
 
 /** Figures that differ from run to run and machine to machine. */
 export interface EpisodeWall {
-  /** From reset to stop. */
+  /** As `duration_s`, from the first command to the stop: their ratio is the real-time factor. */
   readonly seconds: number;
   /** Observation handed over → chunk received, ms; null when nothing was inferred. */
   readonly latency_ms: Percentiles | null;
