@@ -24,6 +24,7 @@ const timer = setInterval(() => {
     due = Math.max(due + nominal, now);
   }
 }, 0);
+process.on('disconnect', () => process.exit());
 process.on('message', (word) => {
   if (word === 'begin') off.length = 0;
   else {
