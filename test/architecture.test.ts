@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
 /** What anyone may use. */
-const BASE = ['errors', 'folder', 'heap', 'random', 'sleep', 'version', 'workers'];
+const BASE = ['errors', 'folder', 'heap', 'random', 'realtime', 'sleep', 'version', 'workers'];
 
 /**
  * What a part of src may import besides itself and the base: other parts (every file of theirs), or single
@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   folder: [],
   heap: [],
+  realtime: ['errors'],
   random: [],
   sleep: [],
   version: [],
