@@ -152,6 +152,20 @@ describe.each([
   });
 });
 
+describe.each([SIM_ARM, SIM_BIMANUAL])('%s', (file) => {
+  it('has a twin whose cameras alone differ, with 48×48 px', async () => {
+    const [robot, twin] = await Promise.all([file, file.replace('.yaml', '_48px.yaml')].map(loadContract));
+    expect(twin.name).toBe(`${robot.name}_48px`);
+    expect(twin).toEqual({
+      ...robot,
+      file: twin.file,
+      text: twin.text,
+      name: twin.name,
+      cameras: robot.cameras.map((camera) => ({ ...camera, width: 48, height: 48 })),
+    });
+  });
+});
+
 describe('parseContract', () => {
   it('reads a recorded contract whose scene is not on this machine, and its topics', () => {
     const text = `${VALID.replace('scene.xml', 'gone.xml')}joint_states: { topic: /arm/joints }

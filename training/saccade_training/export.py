@@ -244,6 +244,7 @@ def manifest(
                 "seed": config["train"]["seed"],
                 "steps": chosen.step,
                 "minutes": round(state["seconds"] / 60, 1),
+                "cpu_minutes": round(state["cpu_seconds"] / 60, 2),
                 "validation_l1": chosen.validation_l1,
                 "options": config["train"],
             },

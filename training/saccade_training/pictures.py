@@ -6,6 +6,7 @@ cameras' tokens, which every architecture has: cells, positions of the map, or o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,19 +79,22 @@ def mean_of(tokens: Tensor) -> Tensor:
 def draw_pictures(
     sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]], data: Path, out: Path
 ) -> list[Path]:
-    """attention.png, m_versus_p.png and success_by_demonstrations.png, as far as the sweep has what they
-    show."""
+    """attention.png (of the rows with all training seeds, where there are such), m_versus_p.png and
+    success_by_demonstrations.png, as far as the sweep has what they show."""
     policies = {}
     for name, found in outcomes.items():
         trials = sweep.trials[name]
-        if found and trials[0].row == name:  # a row that shares another's policies looks as that one does
-            policies[name] = restore(Run(trials[0].folder(out) / "run").load())[1]
+        # a row that shares another's policies looks as that one does
+        if found and trials[0].row == name and trials[0].demonstrations is None:
+            trained = next(t for t in trials if t.seed == found[0].seed)
+            policies[name] = restore(Run(trained.folder(out) / "run").load())[1]
     written = []
     if policies:
         roles = next(iter(sweep.trials.values()))[0].config.data.cameras
         some = Demonstrations(data, 1, roles)
         batch = some.batch(torch.linspace(0, len(some) - 1, min(ROWS_SHOWN, len(some))).long(), 1)
-        written.append(_save(attention_figure(policies, batch), out / "attention.png"))
+        main = {n: p for n, p in policies.items() if len(sweep.trials[n]) >= len(sweep.file.seeds)}
+        written.append(_save(attention_figure(main or policies, batch), out / "attention.png"))
         fused = {
             name: policy
             for name, policy in policies.items()
@@ -184,7 +188,7 @@ def _pyplot() -> Any:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    temporary = path.with_name(f".{path.name}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     figure.savefig(temporary, format="png", dpi=120)
     _pyplot().close(figure)
     temporary.replace(path)

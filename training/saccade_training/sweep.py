@@ -1,20 +1,23 @@
 """Trains, exports and evaluates every row of a sweep, and fills its table.
 
-python -m saccade_training.sweep --sweep FILE.yaml --data DATASET --out DIR [--rows NAME …] [--estimate STEPS]
+python -m saccade_training.sweep --sweep FILE.yaml --task NAME --data DATASET --out DIR [--rows NAME …]
 
 Run it again and it goes on where it was: a policy that is trained, exported or evaluated is not so again.
+Run it twice at once on the same DIR and the two share the work, a policy at a time.
 Each row's policies lie under DIR/<row>/seed-<n>/: config.yaml, run/, bundle/, evaluation/.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -25,7 +28,7 @@ from .dataset import Demonstrations
 from .export import export
 from .pictures import draw_pictures
 from .run import Run
-from .sweep_file import Evaluation, Sweep, Trial, load_sweep
+from .sweep_file import Sweep, Trial, load_sweep
 from .sweep_table import Outcome, read_outcome, write_tables
 from .train import Trainer
 
@@ -84,17 +87,32 @@ def write_config(trial: Trial, folder: Path) -> None:
     path.write_text(text)
 
 
-def rollout(command: str, robot: Path, evaluate: Evaluation) -> Callable[[Path, Path], None]:
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Whether this process may work there: false while another does. A process that dies lets go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".claimed").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def rollout(command: str, sweep: Sweep) -> Callable[[Path, Path], None]:
     """`saccade rollout` of a bundle into a folder."""
+    evaluate = sweep.file.evaluate
 
     def run(bundle: Path, out: Path) -> None:
         asked = {
-            "robot": robot,
+            "robot": sweep.robot,
             "policy": bundle,
-            "task": evaluate.task,
+            "task": sweep.task,
             "episodes": evaluate.episodes,
             "seed": evaluate.seed,
             "strategy": evaluate.strategy,
+            "workers": evaluate.workers,
             "out": out,
         }
         arguments = [part for key, value in asked.items() for part in (f"--{key}", str(value))]
@@ -148,11 +166,14 @@ def run_sweep(sweep: Sweep, names: list[str], args: argparse.Namespace, say: Say
     if args.estimate:
         estimate(trials, data, args.estimate, args.out, say)
         return
-    evaluation = rollout(args.saccade, sweep.robot, sweep.file.evaluate)
+    evaluation = rollout(args.saccade, sweep)
     for i, trial in enumerate(trials):
-        say(f"[{i + 1}/{len(trials)}] {trial.row} seed {trial.seed}")
-        perform(trial, args.out, data, evaluation, lambda line: say(f"  {line}"))
-        write_tables(sweep, outcomes(sweep, args.out), args.out)
+        at = f"[{i + 1}/{len(trials)}] {trial.row} seed {trial.seed}"
+        with claimed(trial.folder(args.out)) as mine:
+            say(at if mine else f"{at}: another process has it")
+            if mine:
+                perform(trial, args.out, data, evaluation, lambda line: say(f"  {line}"))
+                write_tables(sweep, outcomes(sweep, args.out), args.out)
     found = outcomes(sweep, args.out)
     draw_pictures(sweep, found, args.data, args.out)
     say(write_tables(sweep, found, args.out))
@@ -172,8 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of a LeRobotDataset v3")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these (default: all)")
-    parser.add_argument("--task", help="evaluate on this one instead of the file's")
-    parser.add_argument("--robot", type=Path, help="robot contract, instead of the file's")
+    parser.add_argument("--task", help="one of the file's (default: its first)")
     parser.add_argument("--saccade", default="npx saccade", help="the command (default: npx saccade)")
     parser.add_argument(
         "--estimate", type=int, metavar="STEPS", help="time so many steps of each row; no more"
@@ -186,7 +206,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--estimate is {args.estimate}: give at least 1 step")
     say: Say = (lambda _line: None) if args.json else (lambda line: print(line, flush=True))
     try:
-        sweep = load_sweep(args.sweep, args.robot, args.task)
+        sweep = load_sweep(args.sweep, args.task)
         unknown = [name for name in args.rows or [] if name not in sweep.trials]
         if unknown:
             raise ConfigError(f"--rows {unknown[0]} is no row of {args.sweep}: {', '.join(sweep.trials)}")

@@ -1,4 +1,4 @@
-"""The file of a sweep: a base config, rows that override it, training seeds, and how to evaluate."""
+"""The file of a sweep: a base config, tasks and rows that override it, training seeds, how to evaluate."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Row:
     demonstrations: int | None = None  # the first so many episodes; without it all
     seeds: tuple[int, ...] = ()  # without them the sweep's
     predicted: str = ""  # what somebody expected, for the table
+    tasks: tuple[str, ...] = ()  # the only ones it is for; without them all
 
     def __post_init__(self) -> None:
         if not self.name or any(c in self.name for c in "/\\ ."):
@@ -31,16 +32,22 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Task:
+    robot: str  # contract, its path relative to the file
+    policy: dict[str, Any] = field(default_factory=dict)  # what of the base its robot needs otherwise
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    robot: str  # robot contract
-    task: str
     episodes: int = 100
     seed: int = 300_000  # the first of the evaluation's seeds
     strategy: str = "ensemble"
+    workers: int = 1
 
     def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ConfigError(f"episodes is {self.episodes}: give at least 1")
+        for key in ("episodes", "workers"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"{key} is {getattr(self, key)}: give at least 1")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class SweepFile:
     reference: str  # the row that ratios are against
     seeds: tuple[int, ...]
     evaluate: Evaluation
+    tasks: dict[str, Task]
     rows: tuple[Row, ...]
 
 
@@ -68,14 +76,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep:
+    """A sweep's file on one of its tasks."""
+
     file: SweepFile
+    task: str
     robot: Path
-    trials: dict[str, list[Trial]]  # of each row
+    trials: dict[str, list[Trial]]  # of each row that is for the task
 
 
-def load_sweep(path: Path, robot: Path | None = None, task: str | None = None) -> Sweep:
-    """Reads and resolves it; robot and task take the place of the file's. Raises ConfigError, naming the file
-    and the row, before anything is trained."""
+def load_sweep(path: Path, task: str | None = None) -> Sweep:
+    """Reads and resolves it on that task, or on the file's first. Raises ConfigError, naming the file and the
+    row, before anything is trained."""
     try:
         raw = yaml.safe_load(path.read_text())
     except FileNotFoundError as error:
@@ -84,35 +95,42 @@ def load_sweep(path: Path, robot: Path | None = None, task: str | None = None) -
         raise ConfigError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     try:
         file = _build(raw)
-        if task is not None:
-            file = replace(file, evaluate=replace(file.evaluate, task=task))
-        robot = robot or path.parent / file.evaluate.robot
-        return Sweep(file, robot, _trials(file, load_config(path.parent / file.base)))
+        task = task or next(iter(file.tasks))
+        if task not in file.tasks:
+            raise ConfigError(f"tasks has no {task}: choose one of {', '.join(file.tasks)}")
+        robot = path.parent / file.tasks[task].robot
+        return Sweep(file, task, robot, _trials(file, task, load_config(path.parent / file.base)))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def _build(raw: Any) -> SweepFile:
-    for key in ("name", "base", "reference", "seeds", "evaluate", "rows"):
+    keys = ("name", "base", "reference", "seeds", "evaluate", "tasks", "rows")
+    for key in keys:
         if not isinstance(raw, dict) or key not in raw:
-            raise ConfigError(
-                f"{key} is missing: a sweep has name, base, reference, seeds, evaluate and rows"
-            )
+            raise ConfigError(f"{key} is missing: a sweep has {', '.join(keys)}")
     try:
         file: SweepFile = build(SweepFile, raw, "")
     except TypeError as error:  # a dataclass's own complaint about a key without a default
-        raise ConfigError(f"a row lacks its name, or evaluate its robot or task ({error})") from error
+        raise ConfigError(f"a row lacks its name, or a task its robot ({error})") from error
     names = [row.name for row in file.rows]
     if len(set(names)) < len(names):
         raise ConfigError(f"rows has the name {next(n for n in names if names.count(n) > 1)} twice")
     if file.reference not in names:
         raise ConfigError(f"reference is {file.reference}, which is no row: choose one of {', '.join(names)}")
-    if not file.seeds:
-        raise ConfigError("seeds is empty: give at least one")
+    for key in ("seeds", "tasks"):
+        if not getattr(file, key):
+            raise ConfigError(f"{key} is empty: give at least one")
+    for row in file.rows:
+        unknown = [task for task in row.tasks if task not in file.tasks]
+        if unknown:
+            raise ConfigError(f"row {row.name} is for {unknown[0]}, which is none of tasks")
+        if row.name == file.reference and row.tasks:
+            raise ConfigError(f"row {row.name} is the reference: it is for all tasks, so leave out its own")
     return file
 
 
-def _trials(file: SweepFile, base: Config) -> dict[str, list[Trial]]:
+def _trials(file: SweepFile, task: str, base: Config) -> dict[str, list[Trial]]:
     resolved: dict[str, Row] = {}
     owners: dict[str, str] = {}
     trials: dict[str, list[Trial]] = {}
@@ -123,7 +141,10 @@ def _trials(file: SweepFile, base: Config) -> dict[str, list[Trial]]:
             other = resolved[row.like]
             row = replace(row, policy=merged(other.policy, row.policy), train=merged(other.train, row.train))
         resolved[row.name] = row
-        overrides = {"name": row.name, "policy": row.policy, "train": row.train}
+        if row.tasks and task not in row.tasks:
+            continue
+        policy = merged(file.tasks[task].policy, row.policy)
+        overrides = {"name": row.name, "policy": policy, "train": row.train}
         try:
             config = from_dict(merged(to_dict(base), overrides))
         except ConfigError as error:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Outcome:
     bundle: str
     demonstrations: int
     parameters: int
-    train_minutes: float
+    train_cpu_minutes: float
     validation_l1: float | None
     episodes: int
     successes: int
@@ -55,7 +56,7 @@ def read_outcome(seed: int, folder: Path) -> Outcome:
             str(folder / "bundle"),
             demonstrations,
             size,
-            training["minutes"],
+            training["cpu_minutes"],
             training["validation_l1"],
             len(finished),
             sum(bool(r["success"]) for r in finished),
@@ -94,12 +95,12 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         "average_return": sum(o.average_return * o.episodes for o in outcomes) / episodes,
         "position_error_m": sum(errors) / len(errors) if errors else None,
         "parameters": outcomes[0].parameters,
-        "train_minutes": sum(o.train_minutes for o in outcomes) / len(outcomes),
+        "train_cpu_minutes": sum(o.train_cpu_minutes for o in outcomes) / len(outcomes),
         "run_ms": sum(times) / len(times) if times else None,
     }
 
 
-RATIOS = ("parameters", "train_minutes", "run_ms")
+RATIOS = ("parameters", "train_cpu_minutes", "run_ms")
 
 
 def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
@@ -107,7 +108,7 @@ def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[
     reference = summarise(outcomes[sweep.file.reference])
     rows = []
     for row in sweep.file.rows:
-        found = summarise(outcomes[row.name])
+        found = summarise(outcomes.get(row.name, []))
         if found is None:
             continue
         ratios = {
@@ -126,6 +127,7 @@ def write_tables(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]], out: P
     policies = {name: [asdict(o) for o in found] for name, found in outcomes.items() if found}
     results = {
         "sweep": sweep.file.name,
+        "task": sweep.task,
         "reference": sweep.file.reference,
         "rows": rows,
         "policies": policies,
@@ -136,7 +138,7 @@ def write_tables(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]], out: P
         ("table.csv", as_csv(rows)),
         ("table.md", text),
     ):
-        temporary = out / f".{name}"
+        temporary = out / f".{name}.{os.getpid()}"  # two may sweep here at once
         temporary.write_text(content)
         temporary.replace(out / name)
     return text
@@ -164,7 +166,7 @@ def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
             "return",
             "position error",
             "parameters",
-            "training",
+            "training (CPU)",
             "inference",
         ),
         *(f"{what} / {reference}" for what in ("parameters", "training", "inference")),
@@ -173,7 +175,7 @@ def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"# {sweep.file.name}",
         "",
-        f"{evaluate.task}, {evaluate.episodes} episodes a policy from seed {evaluate.seed}, strategy "
+        f"{sweep.task}, {evaluate.episodes} episodes a policy from seed {evaluate.seed}, strategy "
         f"{evaluate.strategy}; success over all of a row's policies, Wilson's interval.",
     ]
     group = None
@@ -199,7 +201,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['average_return']:.1f}",
         shown(None if error is None else 100 * error, "{:.2f} cm"),
         f"{row['parameters'] / 1e6:.2f} M",
-        f"{row['train_minutes']:.1f} min",
+        f"{row['train_cpu_minutes']:.1f} min",
         shown(row["run_ms"], "{:.1f} ms"),
         *(shown(row[f"{key}_ratio"], "{:.2f}×") for key in RATIOS),
         row["predicted"],

@@ -126,6 +126,7 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0  # spent training so far, over all interruptions
+        self.cpu_seconds = 0.0  # the same, of this process's CPU time: other load does not count
         self.validation_l1: float | None = None
         self.best: dict[str, Any] | None = (
             None  # with patience: the best validation's step, L1 and averaged weights
@@ -161,6 +162,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "validation_l1": self.validation_l1,
             "best": self.best,
             "worse": self.worse,
@@ -184,6 +186,7 @@ class Trainer:
         self.average.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self.cpu_seconds = state["cpu_seconds"]
         self.validation_l1 = state["validation_l1"]
         self.best, self.worse = state["best"], state["worse"]
 
@@ -291,12 +294,14 @@ class Trainer:
         train, leads = self.config.train, self.processes.leads
         before = saved = time.monotonic()
         resumed_at, resumed_seconds = self.step, self.seconds
+        resumed_cpu, cpu_before = self.cpu_seconds, time.process_time()
         if leads:
             self.run.rewind_metrics(self.step)
         window: list[dict[str, Tensor | float]] = []  # what the steps since the last log line found
         while not self.done:
             window.append(self.take_step())
             self.seconds = self.processes.agreed(resumed_seconds + time.monotonic() - before, self.device)
+            self.cpu_seconds = resumed_cpu + time.process_time() - cpu_before
             last = self.progress >= 1
             if last or self.step % train.validate_every == 0:
                 if leads:

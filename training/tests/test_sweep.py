@@ -20,6 +20,7 @@ from saccade_training import sweep as sweeping
 from saccade_training.config import ConfigError
 from saccade_training.dataset import Demonstrations
 from saccade_training.pictures import decoder_attention, m_share, success_lines
+from saccade_training.policy import relative_joints
 from saccade_training.sweep import main
 from saccade_training.sweep_file import load_sweep
 from saccade_training.sweep_table import Outcome, summarise, wilson95
@@ -65,12 +66,16 @@ def write_sweep(folder: Path, rows: list[dict[str, Any]] | None = None, **change
         "base": "base.yaml",
         "reference": "A",
         "seeds": [1, 2],
-        "evaluate": {"robot": "robot.yaml", "task": "push", "episodes": 4},
+        "evaluate": {"episodes": 4},
+        "tasks": {
+            "push": {"robot": "robot.yaml"},
+            "pull": {"robot": "robot.yaml", "policy": {"act": {"absolute": []}}},
+        },
         "rows": ROWS if rows is None else rows,
         **changes,
     }
     path = folder / "sweep.yaml"
-    path.write_text(yaml.safe_dump(sweep))
+    path.write_text(yaml.safe_dump(sweep, sort_keys=False))
     return path
 
 
@@ -182,17 +187,36 @@ def test_interrupted_it_goes_on_where_it_was(
 
     def policies(folder: Path) -> Any:
         found = json.loads((folder / "out/results.json").read_text())["policies"]["A"]
-        return [{**o, "bundle": None, "train_minutes": None} for o in found]
+        return [{**o, "bundle": None, "train_cpu_minutes": None} for o in found]
 
     assert policies(tmp_path) == policies(swept)
 
 
-def test_another_task_and_robot_take_the_place_of_the_files(tmp_path: Path) -> None:
-    path = write_sweep(tmp_path)
-    sweep = load_sweep(path, tmp_path / "other.yaml", "pull")
-    assert (sweep.robot, sweep.file.evaluate.task) == (tmp_path / "other.yaml", "pull")
-    sweep = load_sweep(path)
-    assert (sweep.robot, sweep.file.evaluate.task) == (tmp_path / "robot.yaml", "push")
+def test_a_task_has_its_own_robot_overrides_and_rows(tmp_path: Path) -> None:
+    path = write_sweep(tmp_path, rows=[*ROWS[:2], {"name": "pushed", "like": "C", "tasks": ["push"]}])
+    push, pull = load_sweep(path), load_sweep(path, "pull")
+    assert (push.task, pull.task) == ("push", "pull")
+    assert push.robot == pull.robot == tmp_path / "robot.yaml"
+    assert list(push.trials) == ["A", "C", "pushed"]
+    assert list(pull.trials) == ["A", "C"]
+    assert push.trials["A"][0].config.policy.act.absolute == ("gripper",)
+    assert pull.trials["A"][0].config.policy.act.absolute == ()
+    assert pull.trials["A"][0].config.policy.mp.aggregation == "averages"
+
+
+def test_processes_on_one_folder_share_its_policies(
+    demos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(tmp_path, rows=ROWS[:1])
+    with sweeping.claimed(tmp_path / "out/A/seed-1") as mine:
+        assert mine
+        assert main(command(tmp_path, demos)) == 0  # leaves alone what is held here
+    assert "[1/2] A seed 1: another process has it" in capsys.readouterr().out
+    done = json.loads((tmp_path / "out/results.json").read_text())
+    assert [policy["seed"] for policy in done["policies"]["A"]] == [2]
+    assert main(command(tmp_path, demos)) == 0  # let go, it is done
+    done = json.loads((tmp_path / "out/results.json").read_text())
+    assert [policy["seed"] for policy in done["policies"]["A"]] == [1, 2]
 
 
 def test_rows_can_be_chosen_and_their_cost_estimated(
@@ -222,7 +246,12 @@ def test_rows_can_be_chosen_and_their_cost_estimated(
         ([{"name": "A"}], {"base": "none.yaml"}, "none.yaml does not exist"),
         ([{"name": "A"}], {"extra": 1}, "extra is not a known key"),
         ([{"name": "A", "demonstrations": 9}], {}, "row A wants 9 demonstrations, .* has 4"),
-        ([{"name": "A"}], {"evaluate": {"robot": "no.yaml", "task": "push"}}, "no.yaml does not exist"),
+        ([{"name": "A"}], {"tasks": {"push": {"robot": "no.yaml"}}}, "no.yaml does not exist"),
+        ([{"name": "A"}], {"tasks": {"push": {}}}, "a task its robot"),
+        ([{"name": "A"}], {"tasks": {}}, "tasks is empty"),
+        ([{"name": "A"}, {"name": "B", "tasks": ["lift"]}], {}, "row B is for lift, which is none of tasks"),
+        ([{"name": "A", "tasks": ["push"]}], {}, "row A is the reference"),
+        ([{"name": "A"}], {"evaluate": {"workers": 0}}, "workers is 0"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_in_one_line(
@@ -265,7 +294,11 @@ def test_an_evaluation_that_fails_says_why(
 
 def test_the_shipped_ablation_has_the_rows_of_the_specification() -> None:
     sweep = load_sweep(ABLATION)
-    assert sweep.robot.exists()
+    assert list(sweep.file.tasks) == ["pick_lift", "pick_at_xy", "place_left_of", "transfer_cube"]
+    for task in sweep.file.tasks:
+        other = load_sweep(ABLATION, task)
+        joints = [joint["name"] for joint in yaml.safe_load(other.robot.read_text())["joints"]]
+        assert relative_joints(other.trials["C"][0].config.policy, joints).sum() == len(joints) * 6 / 7
     mps = [(t[0].config.policy.mp.aggregation) for name, t in sweep.trials.items() if name in "ABCD"]
     assert mps == ["averages", "averages_fc", "pixelwise", "all_patches"]
     configs = [t[0].config.policy for t in sweep.trials.values()]
@@ -299,7 +332,7 @@ def test_episodes_are_pooled_over_seeds() -> None:
     assert found["success_rate"] == 0.8
     assert found["average_return"] == 2.5
     assert found["position_error_m"] == pytest.approx(0.03)
-    assert found["train_minutes"] == 3
+    assert found["train_cpu_minutes"] == 3
     assert found["run_ms"] == 4
 
 
