@@ -425,7 +425,7 @@ describe.each(readdirSync(join(ROOT, 'models')))('the shipped policy %s', (task)
   };
 
   it('does its task', async () => {
-    expect(await successRate('--episodes', '8')).toBeGreaterThanOrEqual(6 / 8);
+    expect(await successRate('--episodes', '8')).toBeGreaterThanOrEqual(5 / 8);
   });
 
   it('needs its eyes', async () => {

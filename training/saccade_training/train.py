@@ -126,7 +126,7 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0  # spent training so far, over all interruptions
-        self.cpu_seconds = 0.0  # the same, of this process's CPU time: other load does not count
+        self.cpu_seconds = 0.0  # the same in CPU time of all processes, which other load does not stretch
         self.validation_l1: float | None = None
         self.best: dict[str, Any] | None = (
             None  # with patience: the best validation's step, L1 and averaged weights
@@ -301,7 +301,8 @@ class Trainer:
         while not self.done:
             window.append(self.take_step())
             self.seconds = self.processes.agreed(resumed_seconds + time.monotonic() - before, self.device)
-            self.cpu_seconds = resumed_cpu + time.process_time() - cpu_before
+            # they wait for each other at every step, so that one is as busy as another
+            self.cpu_seconds = resumed_cpu + self.processes.count * (time.process_time() - cpu_before)
             last = self.progress >= 1
             if last or self.step % train.validate_every == 0:
                 if leads:
