@@ -12,6 +12,21 @@ import torch
 from .config import CameraSpec, Config, ConfigError, from_dict
 from .policy import SaccadePolicy
 
+# what a checkpoint holds (train.py)
+STATE = (
+    "config",
+    "data",
+    "policy",
+    "ema",
+    "optimiser",
+    "step",
+    "seconds",
+    "cpu_seconds",
+    "validation_l1",
+    "best",
+    "worse",
+)
+
 
 @dataclass
 class Run:
@@ -49,9 +64,16 @@ class Run:
         if not self.checkpoint.exists():
             raise ConfigError(f"{self.checkpoint} does not exist: train into {self.folder} first")
         try:
-            return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            missing = [key for key in STATE if key not in state]
         except Exception as error:  # a damaged file can raise nearly anything
             raise ConfigError(f"{self.checkpoint} is not a readable checkpoint: train again") from error
+        if missing:
+            raise ConfigError(
+                f"{self.checkpoint} lacks {', '.join(missing)}, as those of another version do: use the "
+                "version of saccade_training that wrote it, or train again into a new --out"
+            )
+        return state
 
     def log(self, record: dict[str, Any]) -> None:
         with self.metrics.open("a") as file:

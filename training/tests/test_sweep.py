@@ -23,7 +23,7 @@ from saccade_training.pictures import decoder_attention, m_share, success_lines
 from saccade_training.policy import relative_joints
 from saccade_training.sweep import main
 from saccade_training.sweep_file import load_sweep
-from saccade_training.sweep_table import Outcome, summarise, wilson95
+from saccade_training.sweep_table import Outcome, difference95, summarise, wilson95
 
 ABLATION = Path(__file__).parents[1] / "sweeps" / "ablation.yaml"
 
@@ -69,7 +69,7 @@ def write_sweep(folder: Path, rows: list[dict[str, Any]] | None = None, **change
         "evaluate": {"episodes": 4},
         "tasks": {
             "push": {"robot": "robot.yaml"},
-            "pull": {"robot": "robot.yaml", "policy": {"act": {"absolute": []}}},
+            "pull": {"robot": "robot.yaml", "policy": {"act": {"absolute": []}}, "train": {"lr": 0.5}},
         },
         "rows": ROWS if rows is None else rows,
         **changes,
@@ -121,7 +121,10 @@ def test_the_table_has_intervals_and_ratios(swept: Path) -> None:
     assert a["parameters_ratio"] == a["run_ms_ratio"] == 1
     assert c["parameters_ratio"] == c["parameters"] / a["parameters"] != 1
     text = (swept / "out/table.md").read_text()
-    assert "| A | 37.5 % [13.7, 69.4] | 25 / 50 | 0.8 | 2.50 cm |" in text
+    assert "| A | 37.5 % [13.7, 69.4] | – | 25 / 50 | 0.8 | 2.50 cm |" in text
+    low, high = c["success_difference_ci95"]
+    assert low <= c["success_rate"] - a["success_rate"] <= high
+    assert f"| {100 * low:+.0f} … {100 * high:+.0f} % |" in text
     assert "74 %" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## aggregation",
@@ -202,6 +205,7 @@ def test_a_task_has_its_own_robot_overrides_and_rows(tmp_path: Path) -> None:
     assert push.trials["A"][0].config.policy.act.absolute == ("gripper",)
     assert pull.trials["A"][0].config.policy.act.absolute == ()
     assert pull.trials["A"][0].config.policy.mp.aggregation == "averages"
+    assert push.trials["A"][0].config.train.lr != pull.trials["A"][0].config.train.lr == 0.5
 
 
 def test_processes_on_one_folder_share_its_policies(
@@ -299,6 +303,8 @@ def test_the_shipped_ablation_has_the_rows_of_the_specification() -> None:
         other = load_sweep(ABLATION, task)
         joints = [joint["name"] for joint in yaml.safe_load(other.robot.read_text())["joints"]]
         assert relative_joints(other.trials["C"][0].config.policy, joints).sum() == len(joints) * 6 / 7
+        # equal budgets
+        assert len({(t[0].config.train.steps, t[0].config.train.batch) for t in other.trials.values()}) == 1
     mps = [(t[0].config.policy.mp.aggregation) for name, t in sweep.trials.items() if name in "ABCD"]
     assert mps == ["averages", "averages_fc", "pixelwise", "all_patches"]
     configs = [t[0].config.policy for t in sweep.trials.values()]
@@ -310,8 +316,6 @@ def test_the_shipped_ablation_has_the_rows_of_the_specification() -> None:
     }
     assert {c.memory.enabled for c in configs} == {True, False}
     assert all(len(sweep.trials[name]) == 3 for name in ("A", "B", "C", "D", "memory_on", "plain", "pooled"))
-    # equal budgets
-    assert len({(t[0].config.train.steps, t[0].config.train.batch) for t in sweep.trials.values()}) == 1
 
 
 # -- figures ---------------------------------------------------------------------------------------
@@ -334,6 +338,24 @@ def test_episodes_are_pooled_over_seeds() -> None:
     assert found["position_error_m"] == pytest.approx(0.03)
     assert found["train_cpu_minutes"] == 3
     assert found["run_ms"] == 4
+
+
+def evaluated(*successes: int) -> list[Outcome]:
+    return [Outcome(i, "a", 50, 10, 2.0, 0.1, 50, n, 3.0, [], None) for i, n in enumerate(successes)]
+
+
+def test_the_interval_of_a_difference_is_that_of_two_shares() -> None:
+    # √(0.8·0.2/50 + 0.4·0.6/50) = 0.089
+    low, high = difference95(evaluated(40), evaluated(20))
+    assert (low, high) == pytest.approx((0.4 - 1.96 * 0.089, 0.4 + 1.96 * 0.089), abs=0.015)
+    assert difference95(evaluated(40), evaluated(20)) == (low, high)
+
+
+def test_training_seeds_that_disagree_widen_the_interval_of_a_difference() -> None:
+    alike = difference95(evaluated(25, 25, 25), evaluated(20, 20, 20))
+    apart = difference95(evaluated(5, 25, 45), evaluated(0, 20, 40))
+    assert apart[1] - apart[0] > 2 * (alike[1] - alike[0])
+    assert apart[0] < 0 < apart[1]
 
 
 # -- what the pictures show ------------------------------------------------------------------------

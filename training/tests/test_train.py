@@ -307,6 +307,17 @@ def test_a_run_is_not_resumed_with_another_policy(data: Demonstrations, tmp_path
         Trainer(tiny_config({"act": {"chunk": 5}}, steps=1), data, run)
 
 
+def test_a_checkpoint_of_another_version_is_refused_naming_what_it_lacks(
+    data: Demonstrations, tmp_path: Path
+) -> None:
+    run = trained(tiny_config(steps=1), data, tmp_path)
+    state = run.load()
+    del state["cpu_seconds"]
+    run.save(state)
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt lacks cpu_seconds, as those of another"):
+        Trainer(tiny_config(steps=1), data, run)
+
+
 @pytest.mark.parametrize("change", ["demos", "episodes", "seed"])
 def test_a_run_is_not_resumed_with_other_demonstrations_or_another_split(
     demos: Path, data: Demonstrations, tmp_path: Path, change: str
