@@ -34,6 +34,7 @@ class Outcome:
     episodes: int
     successes: int
     average_return: float
+    highest_reward: float  # averaged over the episodes: how far they came, in the task's stages
     position_errors_m: list[float]  # of the episodes that have one
     run_ms: float | None  # inference, median
 
@@ -62,6 +63,7 @@ def read_outcome(seed: int, folder: Path) -> Outcome:
             len(finished),
             sum(bool(r["success"]) for r in finished),
             summary["average_return"],
+            sum(r["highest_reward"] for r in finished) / len(finished),
             [float(e) for e in errors if e is not None],
             summary["run_ms"]["p50"] if summary["run_ms"] else None,
         )
@@ -113,6 +115,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         "success_ci95": list(wilson95(successes, episodes)),
         "success_by_seed": [o.successes / o.episodes for o in outcomes],
         "average_return": sum(o.average_return * o.episodes for o in outcomes) / episodes,
+        "highest_reward": sum(o.highest_reward * o.episodes for o in outcomes) / episodes,
         "position_error_m": sum(errors) / len(errors) if errors else None,
         "validation_l1": sum(losses) / len(losses) if losses else None,
         "parameters": outcomes[0].parameters,
@@ -199,6 +202,7 @@ def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
             f"− {reference} (95 %)",
             "by seed",
             "return",
+            "highest reward",
             "position error",
             "validation L1",
             "parameters",
@@ -237,6 +241,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         "–" if than is None else f"{100 * than[0]:+.0f} … {100 * than[1]:+.0f} %",
         " / ".join(f"{100 * rate:.0f}" for rate in row["success_by_seed"]),
         f"{row['average_return']:.1f}",
+        f"{row['highest_reward']:.2f}",
         shown(None if error is None else 100 * error, "{:.2f} cm"),
         shown(row["validation_l1"], "{:.3f}"),
         f"{row['parameters'] / 1e6:.2f} M",

@@ -38,7 +38,7 @@ n, first = int(asked["--episodes"]), int(asked["--seed"])
 wins = int(manifest["name"][-1])
 results = [
     {"seed": first + i, "success": i < wins, "return": 2.0 * (i < wins), "stop": "success",
-     "metrics": {"position_error_m": 0.01 * (i + 1)}}
+     "highest_reward": 1 + 3 * (i < wins), "metrics": {"position_error_m": 0.01 * (i + 1)}}
     for i in range(n)
 ]
 summary = {"results": results, "average_return": 2.0 * wins / n, "run_ms": {"p50": 4.0}}
@@ -121,7 +121,7 @@ def test_the_table_has_intervals_and_ratios(swept: Path) -> None:
     assert a["parameters_ratio"] == a["run_ms_ratio"] == 1
     assert c["parameters_ratio"] == c["parameters"] / a["parameters"] != 1
     text = (swept / "out/table.md").read_text()
-    assert "| A | 37.5 % [13.7, 69.4] | – | 25 / 50 | 0.8 | 2.50 cm |" in text
+    assert "| A | 37.5 % [13.7, 69.4] | – | 25 / 50 | 0.8 | 2.12 | 2.50 cm |" in text
     low, high = c["success_difference_ci95"]
     assert low <= c["success_rate"] - a["success_rate"] <= high
     assert f"| {100 * low:+.0f} … {100 * high:+.0f} % |" in text
@@ -329,19 +329,20 @@ def test_wilsons_interval() -> None:
 
 
 def test_episodes_are_pooled_over_seeds() -> None:
-    one = Outcome(1, "a", 50, 10, 2.0, 0.1, 100, 90, 3.0, [0.01], 4.0)
-    other = Outcome(2, "b", 50, 10, 4.0, 0.1, 50, 30, 1.5, [0.03, 0.05], None)
+    one = Outcome(1, "a", 50, 10, 2.0, 0.1, 100, 90, 3.0, 3.7, [0.01], 4.0)
+    other = Outcome(2, "b", 50, 10, 4.0, 0.1, 50, 30, 1.5, 2.2, [0.03, 0.05], None)
     found = summarise([one, other])
     assert found is not None
     assert found["success_rate"] == 0.8
     assert found["average_return"] == 2.5
+    assert found["highest_reward"] == pytest.approx(3.2)
     assert found["position_error_m"] == pytest.approx(0.03)
     assert found["train_cpu_minutes"] == 3
     assert found["run_ms"] == 4
 
 
 def evaluated(*successes: int) -> list[Outcome]:
-    return [Outcome(i, "a", 50, 10, 2.0, 0.1, 50, n, 3.0, [], None) for i, n in enumerate(successes)]
+    return [Outcome(i, "a", 50, 10, 2.0, 0.1, 50, n, 3.0, 4.0, [], None) for i, n in enumerate(successes)]
 
 
 def test_the_interval_of_a_difference_is_that_of_two_shares() -> None:
