@@ -34,8 +34,7 @@ class Row:
 @dataclass(frozen=True)
 class Task:
     robot: str  # contract, its path relative to the file
-    policy: dict[str, Any] = field(default_factory=dict)  # what of the base it needs otherwise
-    train: dict[str, Any] = field(default_factory=dict)  # such as its budget, the same for all of its rows
+    policy: dict[str, Any] = field(default_factory=dict)  # what of the base it has otherwise
 
 
 @dataclass(frozen=True)
@@ -144,12 +143,8 @@ def _trials(file: SweepFile, task: str, base: Config) -> dict[str, list[Trial]]:
         resolved[row.name] = row
         if row.tasks and task not in row.tasks:
             continue
-        of_task = file.tasks[task]
-        overrides = {
-            "name": row.name,
-            "policy": merged(of_task.policy, row.policy),
-            "train": merged(of_task.train, row.train),
-        }
+        policy = merged(file.tasks[task].policy, row.policy)
+        overrides = {"name": row.name, "policy": policy, "train": row.train}
         try:
             config = from_dict(merged(to_dict(base), overrides))
         except ConfigError as error:

@@ -69,7 +69,7 @@ def write_sweep(folder: Path, rows: list[dict[str, Any]] | None = None, **change
         "evaluate": {"episodes": 4},
         "tasks": {
             "push": {"robot": "robot.yaml"},
-            "pull": {"robot": "robot.yaml", "policy": {"act": {"absolute": []}}, "train": {"lr": 0.5}},
+            "pull": {"robot": "robot.yaml", "policy": {"act": {"absolute": []}}},
         },
         "rows": ROWS if rows is None else rows,
         **changes,
@@ -205,7 +205,6 @@ def test_a_task_has_its_own_robot_overrides_and_rows(tmp_path: Path) -> None:
     assert push.trials["A"][0].config.policy.act.absolute == ("gripper",)
     assert pull.trials["A"][0].config.policy.act.absolute == ()
     assert pull.trials["A"][0].config.policy.mp.aggregation == "averages"
-    assert push.trials["A"][0].config.train.lr != pull.trials["A"][0].config.train.lr == 0.5
 
 
 def test_processes_on_one_folder_share_its_policies(
