@@ -143,8 +143,10 @@ def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[
             else None
             for key in RATIOS
         }
-        compared = bool(others) and row.name != sweep.file.reference
-        interval = list(difference95(outcomes[row.name], others)) if compared else None
+        seeds = {o.seed for o in outcomes[row.name]}
+        alike = [o for o in others if o.seed in seeds]  # seeds differ in how hard they make it
+        compared = bool(alike) and row.name != sweep.file.reference
+        interval = list(difference95(outcomes[row.name], alike)) if compared else None
         rows.append(
             {
                 "group": row.group,
