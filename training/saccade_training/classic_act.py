@@ -4,7 +4,7 @@ Checkpoints of LeRobot load here key for key. Per camera a ResNet's map, every p
 them the latent and the states; one encoder over all tokens, and a decoder whose queries are the chunk's rows.
 
 `ClassicAct` is the network between normalised inputs and normalised actions. What a checkpoint says about
-normalisation is lerobot_checkpoint.py's; a bundle is made of both in import_lerobot.py.
+normalisation is lerobot_pipeline.py's; a bundle is made of both in import_lerobot.py.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from torch import Tensor
 from .classic_act import ClassicAct, ClassicActConfig, ClassicActFeatures
 from .config import ConfigError, to_dict
 from .import_lerobot import Choices, import_checkpoint
-from .lerobot_checkpoint import ACTION, IMAGES, POSTPROCESSOR, PREPROCESSOR, STATE
+from .lerobot_checkpoint import ACTION, IMAGES, STATE
+from .lerobot_pipeline import POSTPROCESSOR, PREPROCESSOR
 from .policy import IMAGE_MEAN, IMAGE_STD
 from .safetensors import write_safetensors
 

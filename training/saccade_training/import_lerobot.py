@@ -72,12 +72,17 @@ def complete(checkpoint: Checkpoint, out: Path, choices: Choices) -> Context:
             f"{len(set(joints))} different joints are named ({', '.join(joints)}), but "
             f"{checkpoint.config_file} has {checkpoint.joints}: name each once, in its order"
         )
-    environment = checkpoint.train.get("env") or {}
-    rate = choices.rate_hz or (environment.get("fps") if dataset is None else dataset.rate_hz)
+    recorded = checkpoint.train.rate_hz if dataset is None else dataset.rate_hz
+    if choices.dataset is not None and choices.rate_hz not in (None, recorded):
+        raise ConfigError(
+            f"--rate is {choices.rate_hz:g} Hz, but {choices.dataset} was recorded at {recorded:g} Hz: leave "
+            "one of them out"
+        )
+    rate = choices.rate_hz or recorded
     if not rate:
         raise ConfigError(f"{checkpoint.folder} does not record its rate: give --rate, in Hz")
     task = choices.task or (
-        dataset.tasks[0] if dataset and len(dataset.tasks) == 1 else environment.get("task")
+        dataset.tasks[0] if dataset and len(dataset.tasks) == 1 else checkpoint.train.task
     )
     name = choices.name or out.resolve().name
     return Context(
@@ -99,7 +104,7 @@ def find_dataset(checkpoint: Checkpoint, roles: dict[str, Role], said: Path | No
     """The dataset the policy was trained on: the one named, or the one its training used if still there."""
     if said is not None:
         return LeRobotFolder(said, roles)
-    root = (checkpoint.train.get("dataset") or {}).get("root")
+    root = checkpoint.train.root
     return LeRobotFolder(Path(root), roles) if root and (Path(root) / "meta/info.json").exists() else None
 
 
@@ -331,13 +336,13 @@ def manifest(
         "strategy": strategy(checkpoint),
         "provenance": {
             "architecture": {"type": "act", **to_dict(checkpoint.config), "parameters": parameters},
-            "training": {
-                key: checkpoint.train[key]
-                for key in ("seed", "steps", "batch_size")
-                if key in checkpoint.train
+            "training": checkpoint.train.facts,
+            "dataset": {"repo_id": checkpoint.train.repo_id},
+            "imported": {
+                "from": "lerobot",
+                "checkpoint": checkpoint.folder.resolve().name,
+                **({"left_out": checkpoint.unused} if checkpoint.unused else {}),
             },
-            "dataset": {"repo_id": (checkpoint.train.get("dataset") or {}).get("repo_id")},
-            "imported": {"from": "lerobot", "checkpoint": checkpoint.folder.resolve().name},
             "versions": versions(),
             "parity": {k: float(f"{v:.2e}") for k, v in parity.items()},
         },
@@ -424,6 +429,9 @@ def main(argv: list[str] | None = None) -> int:
     megabytes = (args.out / "policy.onnx").stat().st_size / 1e6
     print(f"{args.out}: policy.onnx {megabytes:.1f} MB, max |ONNX − PyTorch| {max(parity.values()):.1e}")
     print(f"cameras: {roles} (--roles names others)")
+    left_out = written["provenance"]["imported"].get("left_out")
+    if left_out:
+        print(f"left out, as ACT does: {', '.join(left_out)}")
     return 0
 
 

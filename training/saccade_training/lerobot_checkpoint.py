@@ -1,13 +1,8 @@
-"""A LeRobot ACT checkpoint: config.json, model.safetensors, and how its numbers are normalised.
-
-Since LeRobot 0.4 a policy's scaling is in processor pipelines beside it (policy_preprocessor.json,
-policy_postprocessor.json and the tensors they name); before, it was in buffers of the model itself. Both are
-read into the same `Checkpoint`. What cannot be reproduced exactly is refused: ConfigError names file and key.
-"""
+"""A LeRobot ACT checkpoint: config.json, model.safetensors, and how its numbers are scaled
+(lerobot_pipeline.py). What cannot be reproduced exactly is refused: ConfigError names file and key."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,42 +12,10 @@ from torch import Tensor
 
 from .classic_act import ClassicActConfig
 from .config import ConfigError, build
+from .lerobot_pipeline import PREPROCESSOR, Crop, Scaling, is_number, read_json, read_pipelines, scaling
 from .safetensors import read_safetensors
 
 STATE, ACTION, IMAGE, IMAGES = "observation.state", "action", "observation.image", "observation.images."
-PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
-# statistics a mode needs: low and high of the range that becomes −1…1, or mean and std
-STATISTICS = {
-    "MEAN_STD": ("mean", "std"),
-    "MIN_MAX": ("min", "max"),
-    "QUANTILES": ("q01", "q99"),
-    "QUANTILE10": ("q10", "q90"),
-}
-LEGACY_EPS = 1e-8  # of the buffers; pipelines say theirs
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """normalised = (x − shift) · scale + offset, each element its own, and x = y · spread + centre back."""
-
-    shift: Tensor
-    scale: Tensor
-    offset: float
-    spread: Tensor
-    centre: Tensor
-
-    @staticmethod
-    def identity(size: int) -> Scaling:
-        zero, one = torch.zeros(size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
-        return Scaling(zero, one, 0.0, one, zero)
-
-
-@dataclass(frozen=True)
-class Crop:
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -68,6 +31,17 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Training:
+    """train_config.json, where there is one."""
+
+    facts: dict[str, Any] = field(default_factory=dict)  # seed, steps, batch_size
+    repo_id: str | None = None
+    root: str | None = None  # the dataset's folder then
+    rate_hz: float | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     folder: Path
     config: ClassicActConfig
@@ -80,26 +54,12 @@ class Checkpoint:
     n_action_steps: int
     temporal_ensemble_coeff: float | None
     weights: dict[str, Tensor]  # of ClassicAct
-    train: dict[str, Any]  # train_config.json, where there is one
+    unused: list[str]  # inputs that ACT leaves out
+    train: Training
 
     @property
     def config_file(self) -> Path:
         return self.folder / "config.json"
-
-
-@dataclass
-class Pipeline:
-    """What of a checkpoint's processors matters to a graph."""
-
-    eps: float = LEGACY_EPS
-    legacy: bool = False
-    modes: dict[str, str] = field(default_factory=dict)  # VISUAL, STATE, ACTION → mode
-    only: set[str] | None = None  # observations that are normalised; None: all
-    inputs: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # statistics, by feature
-    outputs: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)  # policy's key → robot's
-    crops: dict[str, Crop] = field(default_factory=dict)
-    resize: tuple[int, int] | None = None
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -108,7 +68,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     file = folder / "config.json"
     raw = read_json(file, "give the folder of a LeRobot policy (config.json, model.safetensors)")
     check_kind(file, raw)
-    images, joints, size = read_features(file, raw)
+    images, joints, size, unused = read_features(file, raw)
     config = read_architecture(file, raw)
     steps, coefficient = read_strategy(file, raw, config)
     tensors = read_safetensors(folder / "model.safetensors")
@@ -127,7 +87,6 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         )
         for key in images
     ]
-    train = folder / "train_config.json"
     return Checkpoint(
         folder=folder,
         config=config,
@@ -140,20 +99,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         n_action_steps=steps,
         temporal_ensemble_coeff=coefficient,
         weights=read_weights(folder / "model.safetensors", tensors),
-        train=read_json(train, "") if train.exists() else {},
+        unused=unused,
+        train=read_training(folder / "train_config.json"),
     )
-
-
-def read_json(file: Path, advice: str) -> dict[str, Any]:
-    try:
-        raw = json.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file} does not exist: {advice}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as JSON ({error}): copy the checkpoint again") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{file} is not a JSON object: copy the checkpoint again")
-    return raw
 
 
 def check_kind(file: Path, raw: dict[str, Any]) -> None:
@@ -170,10 +118,35 @@ def check_kind(file: Path, raw: dict[str, Any]) -> None:
         raise ConfigError(f"{file}: n_obs_steps is {raw['n_obs_steps']}, ACT has 1: give an ACT checkpoint")
 
 
-def read_features(file: Path, raw: dict[str, Any]) -> tuple[list[str], int, tuple[int, int]]:
-    """The images' keys in the network's order, the number of joints, the images' height and width."""
+def read_training(file: Path) -> Training:
+    raw = read_json(file, "") if file.exists() else {}
+    sections: list[dict[str, Any]] = []
+    for key in ("dataset", "env"):
+        section = raw.get(key)
+        if not isinstance(section, dict | None):
+            raise ConfigError(f"{file}: {key} is {section!r}, not an object: copy it again, or remove it")
+        sections.append(section or {})
+    dataset, environment = sections
+    for key, kinds, section in (
+        ("repo_id", str, dataset),
+        ("root", str, dataset),
+        ("fps", (int, float), environment),
+        ("task", str, environment),
+    ):
+        if section.get(key) is not None and not isinstance(section[key], kinds):
+            raise ConfigError(f"{file}: {key} is {section[key]!r}: copy it again, or remove it")
+    return Training(
+        {key: raw[key] for key in ("seed", "steps", "batch_size") if key in raw},
+        *(dataset.get("repo_id"), dataset.get("root"), environment.get("fps"), environment.get("task")),
+    )
+
+
+def read_features(file: Path, raw: dict[str, Any]) -> tuple[list[str], int, tuple[int, int], list[str]]:
+    """The images' keys in the network's order, the number of joints, the images' height and width, and inputs
+    that the network has no place for."""
     images: dict[str, list[int]] = {}
     vectors: dict[str, list[int]] = {}
+    unused: list[str] = []
     for where in ("input_features", "output_features"):
         features = raw.get(where)
         if not isinstance(features, dict) or not features:
@@ -194,6 +167,8 @@ def read_features(file: Path, raw: dict[str, Any]) -> tuple[list[str], int, tupl
                 )
             elif key == (STATE if where == "input_features" else ACTION):
                 vectors[key] = shape
+            elif where == "input_features":
+                unused.append(key)
     for key, where in ((STATE, "input_features"), (ACTION, "output_features")):
         if len(vectors.get(key, [])) != 1:
             raise ConfigError(
@@ -209,7 +184,7 @@ def read_features(file: Path, raw: dict[str, Any]) -> tuple[list[str], int, tupl
         raise ConfigError(f"{file}: input_features has no image: give a checkpoint trained on cameras")
     first = next(iter(images))
     for key, shape in images.items():
-        if not key.startswith(IMAGES) and key != IMAGE:
+        if not key.removeprefix(IMAGES) or (not key.startswith(IMAGES) and key != IMAGE):
             raise ConfigError(f"{file}: input_features.{key} is an image, but not named {IMAGES}<camera>")
         if len(shape) != 3 or shape[0] != 3:
             raise ConfigError(
@@ -220,7 +195,7 @@ def read_features(file: Path, raw: dict[str, Any]) -> tuple[list[str], int, tupl
                 f"{file}: input_features.{key} has shape {shape}, {first} {images[first]}: ACT takes "
                 "cameras of one shape"
             )
-    return list(images), joints, (images[first][1], images[first][2])
+    return list(images), joints, (images[first][1], images[first][2]), unused
 
 
 def read_architecture(file: Path, raw: dict[str, Any]) -> ClassicActConfig:
@@ -241,10 +216,10 @@ def read_strategy(file: Path, raw: dict[str, Any], config: ClassicActConfig) -> 
             f"{file}: n_action_steps is {steps!r}: it must be a whole number from 1 to chunk_size, "
             f"{config.chunk_size}"
         )
-    if coefficient is not None and (type(coefficient) not in (int, float) or steps != 1):
+    if coefficient is not None and (not is_number(coefficient) or steps != 1):
         raise ConfigError(
             f"{file}: temporal_ensemble_coeff is {coefficient!r} with n_action_steps {steps}: it must be a "
-            "number, with n_action_steps 1"
+            "finite number, with n_action_steps 1"
         )
     return steps, None if coefficient is None else float(coefficient)
 
@@ -263,144 +238,3 @@ def read_weights(file: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             f"{file}: model.{broken[0]} has values that are not finite: the training had diverged"
         )
     return weights
-
-
-def read_pipelines(folder: Path, raw: dict[str, Any], tensors: dict[str, Tensor]) -> Pipeline:
-    before, after = folder / PREPROCESSOR, folder / POSTPROCESSOR
-    if not before.exists() and not after.exists():
-        return read_buffers(folder, raw, tensors)
-    pipeline = Pipeline()
-    normalised = False
-    advice = "copy it from where the checkpoint comes from"
-    for step in read_steps(before, advice):
-        name, options = step_of(before, step)
-        if name == "rename_observations_processor":
-            pipeline.renamed = {new: old for old, new in (options.get("rename_map") or {}).items()}
-        elif name == "image_crop_resize_processor":
-            if normalised:
-                raise ConfigError(
-                    f"{before}: step {name} comes after the normalizer: only before it can be imported"
-                )
-            crops = options.get("crop_params_dict") or {}
-            pipeline.crops = {key: Crop(*box) for key, box in crops.items()}
-            pipeline.resize = tuple(options["resize_size"]) if options.get("resize_size") else None  # type: ignore[assignment]
-        elif name == "normalizer_processor":
-            normalised = True
-            pipeline.modes = dict(options.get("norm_map") or {})
-            pipeline.eps = float(options.get("eps", LEGACY_EPS))
-            only = options.get("normalize_observation_keys")
-            pipeline.only = None if only is None else set(only)
-            pipeline.inputs = statistics(folder, step)
-        elif not harmless(name, options):
-            raise ConfigError(
-                f"{before}: step {name} cannot be imported: the graph would not do what it does"
-            )
-    for step in read_steps(after, advice):
-        name, options = step_of(after, step)
-        if name == "unnormalizer_processor":
-            pipeline.outputs = statistics(folder, step)
-            pipeline.modes["ACTION"] = (options.get("norm_map") or {}).get("ACTION", "IDENTITY")
-        elif not harmless(name, options):
-            raise ConfigError(f"{after}: step {name} cannot be imported: the graph would not do what it does")
-    return pipeline
-
-
-def read_steps(file: Path, advice: str) -> list[dict[str, Any]]:
-    steps = read_json(file, advice).get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise ConfigError(f"{file} has no list of steps: {advice}")
-    return steps
-
-
-def step_of(file: Path, step: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    options = step.get("config") or {}
-    name = step.get("registry_name") or step.get("class")
-    if not isinstance(name, str) or not isinstance(options, dict):
-        raise ConfigError(f"{file} has a step without a registry_name: copy the checkpoint again")
-    return name, options
-
-
-def harmless(name: str, options: dict[str, Any]) -> bool:
-    """Steps that move tensors about and change no value."""
-    if name == "device_processor":
-        return options.get("float_dtype") in (None, "float32", "float")
-    return name == "to_batch_processor"
-
-
-def statistics(folder: Path, step: dict[str, Any]) -> dict[str, dict[str, Tensor]]:
-    """Of a (un)normalizer, by feature. Without a file of them it changes nothing, as in LeRobot."""
-    by_feature: dict[str, dict[str, Tensor]] = {}
-    if step.get("state_file"):
-        for key, value in read_safetensors(folder / step["state_file"]).items():
-            feature, _, name = key.rpartition(".")
-            by_feature.setdefault(feature, {})[name] = value
-    return by_feature
-
-
-def read_buffers(folder: Path, raw: dict[str, Any], tensors: dict[str, Tensor]) -> Pipeline:
-    """The layout before 0.4: normalize_inputs.buffer_<feature, dots as _>.<statistic> in the model itself."""
-    mapping = raw.get("normalization_mapping")
-    if not isinstance(mapping, dict):
-        raise ConfigError(
-            f"{folder / 'config.json'} has no normalization_mapping and {PREPROCESSOR} is missing: copy the "
-            "whole checkpoint"
-        )
-    pipeline = Pipeline(legacy=True, modes=dict(mapping))
-    features = [*raw["input_features"], *raw["output_features"]]
-    for prefix, into in (("normalize_inputs", pipeline.inputs), ("unnormalize_outputs", pipeline.outputs)):
-        for feature in features:
-            start = f"{prefix}.buffer_{feature.replace('.', '_')}."
-            found = {
-                key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)
-            }
-            if found:
-                into[feature] = found
-    needed = [mode for mode in mapping.values() if mode != "IDENTITY"]
-    if needed and not (pipeline.inputs or pipeline.outputs):
-        raise ConfigError(
-            f"{folder} has neither {PREPROCESSOR} nor normalize_inputs.* in model.safetensors, but "
-            f"normalization_mapping asks for {needed[0]}: copy the whole checkpoint"
-        )
-    return pipeline
-
-
-def scaling(
-    folder: Path,
-    pipeline: Pipeline,
-    by_feature: dict[str, dict[str, Tensor]],
-    feature: str,
-    kind: str,
-    size: int,
-) -> Scaling:
-    """As LeRobot's (Un)NormalizerProcessorStep: a feature without statistics passes unchanged there."""
-    mode = pipeline.modes.get(kind, "IDENTITY")
-    found = by_feature.get(feature)
-    skipped = pipeline.only is not None and kind != "ACTION" and feature not in pipeline.only
-    if mode == "IDENTITY" or skipped or (found is None and not pipeline.legacy):
-        return Scaling.identity(size)
-    if mode not in STATISTICS:
-        raise ConfigError(
-            f"{folder}: {feature} is normalised by {mode}, which is not known: "
-            f"only {', '.join(STATISTICS)} and IDENTITY can be imported"
-        )
-    a, b = (statistic(folder, feature, name, found or {}, size) for name in STATISTICS[mode])
-    eps = pipeline.eps
-    if mode == "MEAN_STD":
-        return Scaling(a, 1 / (b + eps), 0.0, b, a)
-    span = b - a
-    wide = span + eps if pipeline.legacy else torch.where(span == 0, torch.full_like(span, eps), span)
-    back = span if pipeline.legacy else wide
-    return Scaling(a, 2 / wide, -1.0, back / 2, a + back / 2)
-
-
-def statistic(folder: Path, feature: str, name: str, found: dict[str, Tensor], size: int) -> Tensor:
-    value = found.get(name)
-    if value is None:
-        raise ConfigError(f"{folder}: the statistic {feature}.{name} is missing: copy the whole checkpoint")
-    value = value.double().reshape(-1)
-    if value.numel() != size or not torch.isfinite(value).all():
-        raise ConfigError(
-            f"{folder}: the statistic {feature}.{name} must be {size} finite numbers: train with a dataset "
-            "that has them"
-        )
-    return value

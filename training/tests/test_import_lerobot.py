@@ -30,7 +30,8 @@ from torch import Tensor
 
 from saccade_training.config import ConfigError
 from saccade_training.import_lerobot import Choices, import_checkpoint, main
-from saccade_training.lerobot_checkpoint import ACTION, IMAGES, PREPROCESSOR, STATE, read_checkpoint
+from saccade_training.lerobot_checkpoint import ACTION, IMAGES, STATE, read_checkpoint
+from saccade_training.lerobot_pipeline import POSTPROCESSOR, PREPROCESSOR
 from saccade_training.safetensors import read_safetensors, write_safetensors
 
 CHOICES = Choices(rate_hz=30, joints=list(JOINTS))
@@ -108,15 +109,6 @@ def test_each_camera_has_its_own_statistics(tmp_path: Path) -> None:
     seen = observation(0)
     swapped = {**seen, IMAGES + "top": seen[IMAGES + "wrist"], IMAGES + "wrist": seen[IMAGES + "top"]}
     assert np.abs(run(tmp_path / "bundle", seen) - run(tmp_path / "bundle", swapped)).max() > 1e-3
-
-
-def test_a_feature_without_statistics_passes_unchanged_as_in_lerobot(tmp_path: Path) -> None:
-    written = write_checkpoint(tmp_path / "checkpoint")
-    file = "policy_preprocessor_step_3_normalizer_processor.safetensors"
-    written.edit_tensors(lambda tensors: [tensors.pop(key) for key in list(tensors) if STATE in key], file)
-    checkpoint = read_checkpoint(written.folder)
-    assert checkpoint.state.scale.tolist() == [1, 1, 1]
-    assert checkpoint.action.spread.tolist() != [1, 1, 1]
 
 
 def test_a_joint_that_never_moved_is_scaled_as_in_lerobot(tmp_path: Path) -> None:
@@ -235,6 +227,8 @@ def test_the_dataset_it_was_trained_on_gives_names_rate_and_task(tmp_path: Path)
     manifest = import_checkpoint(written.folder, tmp_path / "a", Choices(dataset=tmp_path / "dataset"))
     assert (manifest["rate_hz"], manifest["task"]) == (25, "push the square")
     assert manifest["action"]["joints"] == list(JOINTS)
+    wrong = Choices(rate_hz=30, dataset=tmp_path / "dataset")
+    refuses(written.folder, tmp_path, r"--rate is 30 Hz, but .*dataset was recorded at 25 Hz", wrong)
     # or where its training says it was
     train = {"dataset": {"repo_id": "me/demos", "root": str(tmp_path / "dataset")}, "seed": 7}
     (written.folder / "train_config.json").write_text(json.dumps(train))
@@ -261,6 +255,16 @@ def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "cameras: top is wrist_context, wrist is wrist_detail" in out
     assert main([*command, "--json", "--gpu"]) == 0
     assert json.loads(capsys.readouterr().out)["parity"]["action"] <= 1e-4
+
+
+def test_inputs_that_act_does_not_look_at_are_named(
+    written: Written, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = {"type": "STATE", "shape": [3]}
+    written.edit("config.json", lambda raw: raw["input_features"].update({"observation.effort": extra}))
+    command = [str(written.folder), "--out", str(tmp_path / "bundle"), "--rate", "30", "--joints", "a,b,c"]
+    assert main(command) == 0
+    assert "left out, as ACT does: observation.effort" in capsys.readouterr().out
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,6 +307,7 @@ CONFIGS: list[tuple[str, Any, str]] = [
     ("dim_model", "512", r"config\.json: dim_model is '512': give a whole number"),
     ("n_action_steps", CHUNK + 1, rf"n_action_steps is {CHUNK + 1}: .* from 1 to chunk_size, {CHUNK}"),
     ("temporal_ensemble_coeff", 0.01, rf"temporal_ensemble_coeff is 0.01 with n_action_steps {CHUNK}"),
+    ("temporal_ensemble_coeff", float("nan"), r"temporal_ensemble_coeff is nan .* must be a finite number"),
     ("input_features", {}, r"config\.json has no input_features"),
     ("output_features", {ACTION: {"type": "ACTION", "shape": [4]}}, r"has 3 values, action 4: the node"),
     (
@@ -341,6 +346,11 @@ FEATURES: list[tuple[str, Any, str]] = [
     (STATE, {"type": "STATE"}, r"input_features\.observation\.state has no shape of whole numbers"),
     (STATE, None, r"input_features has no vector observation\.state"),
     (IMAGES, None, r"input_features has no image"),
+    (
+        IMAGES,
+        {"type": "VISUAL", "shape": [3, HEIGHT, WIDTH]},
+        r"input_features\.observation\.images\. is an image, but not named",
+    ),
 ]
 
 
@@ -413,6 +423,90 @@ def test_statistics_that_are_missing_or_not_finite(written: Written, tmp_path: P
         refuses(written.folder, tmp_path, message)
     (written.folder / file).unlink()
     refuses(written.folder, tmp_path, rf"{file} cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("file", "at", "step"),
+    [(PREPROCESSOR, 3, "normalizer_processor"), (POSTPROCESSOR, 0, "unnormalizer_processor")],
+)
+def test_scaling_that_was_lost_on_the_way(
+    written: Written, tmp_path: Path, file: str, at: int, step: str
+) -> None:
+    """LeRobot feeds, and commands, such a checkpoint's numbers unscaled."""
+    original = (written.folder / file).read_text()
+    written.edit(file, lambda raw: raw["steps"].pop(at))
+    refuses(written.folder, tmp_path, rf"{file} has no step {step}, though normalization_mapping")
+    (written.folder / file).write_text(original)
+    written.edit(file, lambda raw: raw["steps"][at].pop("state_file"))
+    refuses(written.folder, tmp_path, r"the statistic (action|observation.*)\.mean is missing")
+
+
+def test_nothing_is_lost_where_nothing_is_scaled(tmp_path: Path) -> None:
+    written = write_checkpoint(tmp_path / "checkpoint", "IDENTITY")
+    for file, at in ((PREPROCESSOR, 3), (POSTPROCESSOR, 0)):
+        written.edit(file, lambda raw, at=at: raw["steps"].pop(at))
+    assert read_checkpoint(written.folder).action.spread.tolist() == [1, 1, 1]
+
+
+OPTIONS: list[tuple[str, str, Any, str]] = [
+    ("rename_observations_processor", "rename_map", {"a": 1}, r"rename_map of step .* an object of names"),
+    (
+        "image_crop_resize_processor",
+        "crop_params_dict",
+        {"a": [1, 2, 3]},
+        r"crop_params_dict of step .* must",
+    ),
+    (
+        "image_crop_resize_processor",
+        "crop_params_dict",
+        [1, 2, 3, 4],
+        r"crop_params_dict of step .* must be an object of \[top, left,",
+    ),
+    ("image_crop_resize_processor", "resize_size", 5, r"resize_size of step .* is 5: .* \[height, width\]"),
+    ("normalizer_processor", "eps", "x", r"eps of step normalizer_processor is 'x': it must be a number"),
+    ("normalizer_processor", "norm_map", ["STATE"], r"norm_map of step .* an object of modes"),
+    (
+        "normalizer_processor",
+        "normalize_observation_keys",
+        "a",
+        r"normalize_observation_keys .* list of names",
+    ),
+]
+
+
+@pytest.mark.parametrize(("step", "key", "value", "message"), OPTIONS)
+def test_options_of_steps_that_are_no_such_thing(
+    written: Written, tmp_path: Path, step: str, key: str, value: Any, message: str
+) -> None:
+    def change(raw: dict[str, Any]) -> None:
+        found = [s for s in raw["steps"] if s["registry_name"] == step]
+        if not found:
+            found = [{"registry_name": step, "config": {}}]
+            raw["steps"].insert(1, found[0])
+        found[0]["config"][key] = value
+
+    written.edit(PREPROCESSOR, change)
+    refuses(written.folder, tmp_path, rf"policy_preprocessor\.json: {message}")
+
+
+def test_a_state_file_that_is_no_name(written: Written, tmp_path: Path) -> None:
+    written.edit(PREPROCESSOR, lambda raw: raw["steps"][3].update(state_file=3))
+    refuses(written.folder, tmp_path, r"state_file of step normalizer_processor is 3, not a file's name")
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({"dataset": "me/demos"}, r"train_config\.json: dataset is 'me/demos', not an object"),
+        ({"dataset": {"root": 3}}, r"train_config\.json: root is 3"),
+        ({"env": {"fps": "30"}}, r"train_config\.json: fps is '30'"),
+    ],
+)
+def test_training_configs_that_are_no_such_thing(
+    written: Written, tmp_path: Path, train: dict[str, Any], message: str
+) -> None:
+    (written.folder / "train_config.json").write_text(json.dumps(train))
+    refuses(written.folder, tmp_path, message)
 
 
 def test_old_checkpoints_without_their_buffers(tmp_path: Path) -> None:
