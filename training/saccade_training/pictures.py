@@ -23,7 +23,7 @@ from .mp import m_channels, p_channels
 from .policy import Carried, SaccadePolicy
 from .run import Run, restore
 from .sweep_file import Sweep
-from .sweep_table import Outcome, table
+from .sweep_table import Outcome, summarise
 from .transformer import Attention
 
 if TYPE_CHECKING:
@@ -103,21 +103,29 @@ def draw_pictures(
         if fused:
             shares = {name: m_share(policy, batch) for name, policy in fused.items()}
             written.append(_save(shares_figure(shares), out / "m_versus_p.png"))
-    lines = success_lines(sweep, table(sweep, outcomes))
+    lines = success_lines(sweep, outcomes)
     if lines:
         written.append(_save(demonstrations_figure(lines), out / "success_by_demonstrations.png"))
     return written
 
 
-def success_lines(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Rows that differ in their demonstrations alone, fewest first, under the name of the first."""
-    lines: dict[str, tuple[str, dict[int, dict[str, Any]]]] = {}
-    for row in rows:
-        config = sweep.trials[row["name"]][0].config
+def success_lines(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows that differ in their demonstrations alone, fewest first, under the name of the first. Of each, the
+    policies of the training seeds that all of them have: seeds differ more than demonstrations may."""
+    lines: dict[str, tuple[str, dict[int, Sequence[Outcome]]]] = {}
+    for name, found in outcomes.items():
+        config = sweep.trials[name][0].config
         key = repr((config.policy, replace(config.train, seed=0)))
-        _, line = lines.setdefault(key, (row["name"], {}))
-        line.setdefault(row["demonstrations"], row)
-    return {name: [line[n] for n in sorted(line)] for name, line in lines.values() if len(line) > 1}
+        if found:
+            _, line = lines.setdefault(key, (name, {}))
+            line.setdefault(found[0].demonstrations, found)
+    drawn = {}
+    for name, line in lines.values():
+        seeds = set.intersection(*({o.seed for o in found} for found in line.values()))
+        points = [summarise([o for o in line[n] if o.seed in seeds]) for n in sorted(line)]
+        if len(line) > 1 and seeds:
+            drawn[name] = [point for point in points if point is not None]
+    return drawn
 
 
 def attention_figure(policies: Mapping[str, SaccadePolicy], batch: Batch) -> Figure:
@@ -169,10 +177,17 @@ def demonstrations_figure(lines: Mapping[str, Sequence[dict[str, Any]]]) -> Figu
         rate = [row["success_rate"] for row in rows]
         low = [r - row["success_ci95"][0] for r, row in zip(rate, rows, strict=True)]
         high = [row["success_ci95"][1] - r for r, row in zip(rate, rows, strict=True)]
+        seeds = ", ".join(map(str, rows[0]["seeds"]))
         axes.errorbar(
-            [row["demonstrations"] for row in rows], rate, [low, high], label=name, marker="o", capsize=3
+            *([row["demonstrations"] for row in rows], rate, [low, high]),
+            label=f"{name}, training seed {seeds}",
+            marker="o",
+            capsize=3,
         )
     axes.set(xlabel="demonstrations", ylabel="success (Wilson 95 %)", ylim=(0, 1), xscale="log")
+    counts = sorted({row["demonstrations"] for rows in lines.values() for row in rows})
+    axes.minorticks_off()
+    axes.set_xticks(counts, labels=list(map(str, counts)))
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import yaml
 
-from .config import ConfigError, to_dict
+from .config import ConfigError, load_config, to_dict
 from .contract import check_robot
 from .dataset import Demonstrations
 from .export import export
+from .lerobot import LeRobotFolder
 from .pictures import draw_pictures
 from .run import Run
 from .sweep_file import Sweep, Trial, load_sweep
@@ -42,6 +43,13 @@ class Datasets:
         self.folder, self.robot = folder, robot
         self.count: int | None = None
         self.loaded: Demonstrations | None = None
+        self.meta: LeRobotFolder | None = None
+
+    def sha256(self, trial: Trial) -> str:
+        """The dataset's; reads no frames."""
+        if self.meta is None:
+            self.meta = LeRobotFolder(self.folder, trial.config.data.cameras)
+        return self.meta.sha256
 
     def first(self, trial: Trial) -> Demonstrations:
         if self.loaded is None or self.count != trial.demonstrations:
@@ -64,7 +72,9 @@ def perform(
     folder = trial.folder(out)
     bundle, results = folder / "bundle", folder / "evaluation"
     write_config(trial, folder)
-    if not (bundle / "policy.yaml").exists():
+    if (bundle / "policy.yaml").exists():
+        check_bundle(trial, bundle / "policy.yaml", data)
+    else:
         run = Run.open(folder / "run")
         Trainer(trial.config, data.first(trial), run).train(say)
         export(run, bundle, f"{trial.row}-seed-{trial.seed}")
@@ -78,13 +88,29 @@ def perform(
 def write_config(trial: Trial, folder: Path) -> None:
     """Notes what is trained here. Raises ConfigError when something else is."""
     path = folder / "config.yaml"
-    text = yaml.safe_dump(to_dict(trial.config), sort_keys=False)
-    if path.exists() and path.read_text() != text:
+    # read, and not compared as text: a key that has come since, and has its default, changes nothing
+    if path.exists() and load_config(path) != trial.config:
         raise ConfigError(
             f"{path} is not what the sweep says now: give --out a new folder, or remove {folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(yaml.safe_dump(to_dict(trial.config), sort_keys=False))
+
+
+def check_bundle(trial: Trial, manifest: Path, data: Datasets) -> None:
+    """Raises ConfigError when the policy was trained on other demonstrations than the sweep's."""
+    try:
+        found = yaml.safe_load(manifest.read_text())["provenance"]["dataset"]
+        sha256, episodes = found["dataset_sha256"], found["episodes"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{manifest} is not what a sweep leaves ({error!r}): remove {manifest.parent}"
+        ) from error
+    if sha256 != data.sha256(trial) or trial.demonstrations not in (None, episodes):
+        raise ConfigError(
+            f"{manifest} was trained on other demonstrations than {data.folder} has, or on another number of "
+            "them: give --out a new folder, or the --data it was trained on"
+        )
 
 
 @contextlib.contextmanager
@@ -174,15 +200,18 @@ def run_sweep(sweep: Sweep, names: list[str], args: argparse.Namespace, say: Say
             if mine:
                 perform(trial, args.out, data, evaluation, lambda line: say(f"  {line}"))
                 write_tables(sweep, outcomes(sweep, args.out), args.out)
-    found = outcomes(sweep, args.out)
-    draw_pictures(sweep, found, args.data, args.out)
-    say(write_tables(sweep, found, args.out))
+    draw_pictures(sweep, outcomes(sweep, args.out), args.data, args.out)
+    say(write_tables(sweep, outcomes(sweep, args.out), args.out))  # another process may have added to it
 
 
 def outcomes(sweep: Sweep, out: Path) -> dict[str, list[Outcome]]:
     """Of each row, those of its policies that are evaluated."""
     return {
-        name: [read_outcome(t.seed, t.folder(out)) for t in trials if (t.folder(out) / "evaluation").exists()]
+        name: [
+            read_outcome(sweep, t.seed, t.folder(out))
+            for t in trials
+            if (t.folder(out) / "evaluation").exists()
+        ]
         for name, trials in sweep.trials.items()
     }
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from scipy import stats
 
 from .config import ConfigError
 from .sweep_file import Sweep
-
-Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,18 @@ class Outcome:
     run_ms: float | None  # inference, median
 
 
-def read_outcome(seed: int, folder: Path) -> Outcome:
+def read_outcome(sweep: Sweep, seed: int, folder: Path) -> Outcome:
     """From the bundle's manifest and the rollout's summary. Raises ConfigError naming the file and what it
-    lacks."""
+    lacks, or what of it is not as the sweep evaluates."""
     path = folder / "bundle" / "policy.yaml"
     try:
-        provenance = yaml.safe_load(path.read_text())["provenance"]
+        manifest = yaml.safe_load(path.read_text())
+        provenance = manifest["provenance"]
         training, size = provenance["training"], provenance["architecture"]["parameters"]
         demonstrations = provenance["dataset"]["episodes"]
         path = folder / "evaluation" / "summary.json"
         summary = json.loads(path.read_text())
+        check_evaluation(sweep, path, summary["run"], manifest["graph"]["sha256"])
         finished = [r for r in summary["results"] if r["stop"] != "interrupted"]
         if not finished:
             raise ConfigError(f"{path} holds no finished episode: remove {path.parent} and run again")
@@ -71,32 +71,51 @@ def read_outcome(seed: int, folder: Path) -> Outcome:
         raise ConfigError(f"{path} is not what a sweep leaves ({error!r}): remove {folder}") from error
 
 
+def check_evaluation(sweep: Sweep, path: Path, run: Mapping[str, Any], graph_sha256: str) -> None:
+    """Raises ConfigError where an evaluation is not the one that the sweep asks for of this graph."""
+    asked = sweep.file.evaluate
+    for key, found, wanted in (
+        ("task", run["task"], sweep.task),
+        ("episodes", run["episodes"], asked.episodes),
+        ("seed", run["seed"], asked.seed),
+        ("strategy", run["strategy"]["name"], asked.strategy),
+        ("graph_sha256", run["graph_sha256"], graph_sha256),
+    ):
+        if found != wanted:
+            raise ConfigError(
+                f"{path} has {key} {found}, the sweep asks for {wanted}: remove {path.parent} to evaluate "
+                "again, or give --out a new folder"
+            )
+
+
 def wilson95(successes: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = successes / n, Z95 * Z95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def difference95(
-    outcomes: Sequence[Outcome], reference: Sequence[Outcome], draws: int = 20_000
-) -> tuple[float, float]:
-    """95 % interval of a row's success rate less the reference's, by a bootstrap in two levels: which
-    training seeds, then which of their episodes (Efron & Tibshirani 1993). With one training seed the spread
-    between policies is not in it; with three it is estimated roughly."""
-    generator = np.random.default_rng(0)
-
-    def rates(found: Sequence[Outcome]) -> np.ndarray:
-        episodes = np.array([o.episodes for o in found])
-        share = np.array([o.successes for o in found]) / episodes
-        seeds = generator.integers(len(found), size=(draws, len(found)))
-        return generator.binomial(episodes[seeds], share[seeds]).sum(axis=1) / episodes[seeds].sum(axis=1)
-
-    low, high = np.percentile(rates(outcomes) - rates(reference), [2.5, 97.5])
+    low, high = stats.binomtest(successes, n).proportion_ci(method="wilson")
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the success rates of policies that differ in their training seed alone lie apart."""
+
+    deviation: float  # of one policy; that of its evaluation's episodes is in it
+    freedom: int
+
+    @staticmethod
+    def of(rows: Iterable[Sequence[Outcome]]) -> Spread | None:
+        """Pooled over the rows with several seeds, as in a one-way analysis of variance (Fisher 1925): three
+        seeds of one row alone would tell next to nothing. None without such a row."""
+        squares, freedom = 0.0, 0
+        for found in rows:
+            rates = np.array([o.successes / o.episodes for o in found])
+            squares += float(((rates - rates.mean()) ** 2).sum()) if len(rates) else 0.0
+            freedom += max(0, len(rates) - 1)
+        return Spread((squares / freedom) ** 0.5, freedom) if freedom else None
+
+    def half_width95(self, policies: int, others: int) -> float:
+        """Of the 95 % interval of the difference between the means of so many policies and of so many."""
+        quantile = float(stats.t.ppf(0.975, self.freedom))
+        return quantile * self.deviation * (1 / policies + 1 / others) ** 0.5
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
@@ -127,26 +146,37 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
 RATIOS = ("parameters", "train_cpu_minutes", "run_ms")
 
 
+def spread_of(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> Spread | None:
+    """Of a sweep's policies, each counted once."""
+    return Spread.of(found for name, found in outcomes.items() if sweep.trials[name][0].row == name)
+
+
 def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
     """The rows that have results, in the file's order, with their differences and ratios against the
-    reference row."""
+    reference row: ratios against its policies of the same training seeds, where there are such."""
     others = outcomes[sweep.file.reference]
-    reference = summarise(others)
+    spread = spread_of(sweep, outcomes)
     rows = []
     for row in sweep.file.rows:
-        found = summarise(outcomes.get(row.name, []))
+        own = outcomes.get(row.name, [])
+        found = summarise(own)
         if found is None:
             continue
+        seeds = {o.seed for o in own}
+        reference = summarise([o for o in others if o.seed in seeds] or others)
         ratios = {
             f"{key}_ratio": found[key] / reference[key]
             if reference and reference[key] and found[key]
             else None
             for key in RATIOS
         }
-        seeds = {o.seed for o in outcomes[row.name]}
-        alike = [o for o in others if o.seed in seeds]  # seeds differ in how hard they make it
-        compared = bool(alike) and row.name != sweep.file.reference
-        interval = list(difference95(outcomes[row.name], alike)) if compared else None
+        interval = None
+        if spread and others and row.name != sweep.file.reference:
+            difference = float(
+                np.mean(found["success_by_seed"]) - np.mean([o.successes / o.episodes for o in others])
+            )
+            half = spread.half_width95(len(own), len(others))
+            interval = [max(-1.0, difference - half), min(1.0, difference + half)]
         rows.append(
             {
                 "group": row.group,
@@ -171,7 +201,7 @@ def write_tables(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]], out: P
         "rows": rows,
         "policies": policies,
     }
-    text = markdown(sweep, rows)
+    text = markdown(sweep, rows, spread_of(sweep, outcomes))
     for name, content in (
         ("results.json", json.dumps(results, indent=2)),
         ("table.csv", as_csv(rows)),
@@ -195,7 +225,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
+def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]], spread: Spread | None) -> str:
     evaluate, reference = sweep.file.evaluate, sweep.file.reference
     header = [
         *(
@@ -218,14 +248,25 @@ def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
         f"# {sweep.file.name}",
         "",
         f"{sweep.task}, {evaluate.episodes} episodes a policy from seed {evaluate.seed}, strategy "
-        f"{evaluate.strategy}; success over all of a row's policies, Wilson's interval; less {reference}'s, "
-        "a bootstrap over training seeds and episodes.",
+        f"{evaluate.strategy}. Success is over all of a row's policies, with Wilson's interval, which is "
+        "about these policies and not about those of other training seeds. Ratios are against the policies "
+        "of the same training seeds; the validation error depends on the seed, too, so compare it likewise.",
+        "",
     ]
+    if spread:
+        lines += [
+            f"The interval of the difference from {reference} counts training seeds: policies that differ in "
+            f"theirs alone have a standard deviation of {100 * spread.deviation:.1f} points (all rows with "
+            f"several seeds, {spread.freedom} degrees of freedom). By that, two rows of three seeds each "
+            f"differ by up to ±{100 * spread.half_width95(3, 3):.0f} points 95 times in 100 without another "
+            f"cause, a row of one seed and one of three by ±{100 * spread.half_width95(1, 3):.0f}.",
+            "",
+        ]
     group = None
     for row in rows:
         if row["group"] != group:
             group = row["group"]
-            lines += ["", *([f"## {group}", ""] if group else [])]
+            lines += [*([] if lines[-1] == "" else [""]), *([f"## {group}", ""] if group else [])]
             lines += ["| " + " | ".join(header) + " |", "|" + ":--|" * len(header)]
         lines.append("| " + " | ".join(_cells(row)) + " |")
     return "\n".join(lines) + "\n"

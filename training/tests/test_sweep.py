@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
 import pytest
 import torch
 import yaml
-from synthetic import CAMERAS, JOINTS
+from synthetic import CAMERAS, JOINTS, write_demos
 from tiny import TINY, TRAIN, tiny_policy
 
 from saccade_training import sweep as sweeping
@@ -23,7 +24,7 @@ from saccade_training.pictures import decoder_attention, m_share, success_lines
 from saccade_training.policy import relative_joints
 from saccade_training.sweep import main
 from saccade_training.sweep_file import load_sweep
-from saccade_training.sweep_table import Outcome, difference95, summarise, wilson95
+from saccade_training.sweep_table import Outcome, Spread, summarise, wilson95
 
 ABLATION = Path(__file__).parents[1] / "sweeps" / "ablation.yaml"
 
@@ -41,7 +42,9 @@ results = [
      "highest_reward": 1 + 3 * (i < wins), "metrics": {"position_error_m": 0.01 * (i + 1)}}
     for i in range(n)
 ]
-summary = {"results": results, "average_return": 2.0 * wins / n, "run_ms": {"p50": 4.0}}
+run = {"task": asked["--task"], "episodes": n, "seed": first, "strategy": {"name": asked["--strategy"]},
+       "graph_sha256": manifest["graph"]["sha256"]}
+summary = {"results": results, "average_return": 2.0 * wins / n, "run_ms": {"p50": 4.0}, "run": run}
 Path(asked["--out"]).mkdir(parents=True)
 (Path(asked["--out"]) / "summary.json").write_text(json.dumps(summary))
 """
@@ -122,9 +125,11 @@ def test_the_table_has_intervals_and_ratios(swept: Path) -> None:
     assert c["parameters_ratio"] == c["parameters"] / a["parameters"] != 1
     text = (swept / "out/table.md").read_text()
     assert "| A | 37.5 % [13.7, 69.4] | – | 25 / 50 | 0.8 | 2.12 | 2.50 cm |" in text
+    # rows differ by nothing; seeds by 1/4, so by √(2·(1/8)²) = 0.177 with two rows' 2 degrees of freedom
     low, high = c["success_difference_ci95"]
-    assert low <= c["success_rate"] - a["success_rate"] <= high
+    assert (low, high) == pytest.approx((-4.303 * 0.1768, 4.303 * 0.1768), abs=1e-3)
     assert f"| {100 * low:+.0f} … {100 * high:+.0f} % |" in text
+    assert "standard deviation of 17.7 points (all rows with several seeds, 2 degrees of freedom)" in text
     assert "74 %" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## aggregation",
@@ -146,9 +151,12 @@ def test_the_pictures_are_drawn(swept: Path) -> None:
 
 
 def test_success_is_drawn_over_rows_that_differ_in_their_demonstrations_alone(swept: Path) -> None:
-    rows = json.loads((swept / "out/results.json").read_text())["rows"]
-    lines = success_lines(load_sweep(swept / "sweep.yaml"), rows)
-    assert {name: [row["name"] for row in line] for name, line in lines.items()} == {"C": ["C_2", "C_3", "C"]}
+    sweep = load_sweep(swept / "sweep.yaml")
+    lines = success_lines(sweep, sweeping.outcomes(sweep, swept / "out"))
+    assert list(lines) == ["C"]
+    assert [point["demonstrations"] for point in lines["C"]] == [2, 3, 4]
+    # of C, which has two training seeds, only the one that the others have
+    assert [(point["seeds"], point["episodes"]) for point in lines["C"]] == [([1], 4)] * 3
 
 
 def test_run_again_it_does_nothing_again(
@@ -281,6 +289,41 @@ def test_a_folder_of_another_sweep_is_refused(
     assert "config.yaml is not what the sweep says now" in capsys.readouterr().err
 
 
+def test_what_was_trained_or_evaluated_otherwise_is_refused(
+    swept: Path, demos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"--out={swept / 'out'}"
+    for options, changes, message in (
+        (
+            ["--task=pull"],
+            {"tasks": {"pull": {"robot": "robot.yaml"}}},
+            "has task push, the sweep asks for pull",
+        ),
+        ([], {"evaluate": {"episodes": 5}}, "has episodes 4, the sweep asks for 5: remove"),
+        ([], {"evaluate": {"episodes": 4, "seed": 7}}, "has seed 300000, the sweep asks for 7"),
+        (
+            [],
+            {"evaluate": {"episodes": 4, "strategy": "latest"}},
+            "has strategy ensemble, the sweep asks for",
+        ),
+    ):
+        write_sweep(tmp_path, rows=ROWS[:1], **changes)
+        assert main([*command(tmp_path, demos), out, *options]) == 2
+        assert message in capsys.readouterr().err
+    other = write_demos(tmp_path / "other", episodes=4, steps=11, size=32)
+    write_sweep(tmp_path, rows=ROWS[:1])
+    assert main([*command(tmp_path, other), out]) == 2
+    assert "was trained on other demonstrations" in capsys.readouterr().err
+
+
+def test_a_config_of_before_a_key_came_is_the_same(swept: Path, demos: Path) -> None:
+    path = swept / "out/A/seed-1/config.yaml"
+    before = yaml.safe_load(path.read_text())
+    del before["policy"]["memory"]["layers"]
+    path.write_text(yaml.safe_dump(before))
+    assert main(command(swept, demos)) == 0
+
+
 def test_an_evaluation_that_fails_says_why(
     demos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,7 +365,6 @@ def test_the_shipped_ablation_has_the_rows_of_the_specification() -> None:
 
 def test_wilsons_interval() -> None:
     # src/episode/statistics.test.ts has the same figures
-    assert wilson95(0, 0) == (0, 1)
     assert wilson95(10, 10) == pytest.approx((0.7225, 1), abs=1e-4)
     assert wilson95(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
 
@@ -344,18 +386,30 @@ def evaluated(*successes: int) -> list[Outcome]:
     return [Outcome(i, "a", 50, 10, 2.0, 0.1, 50, n, 3.0, 4.0, [], None) for i, n in enumerate(successes)]
 
 
-def test_the_interval_of_a_difference_is_that_of_two_shares() -> None:
-    # √(0.8·0.2/50 + 0.4·0.6/50) = 0.089
-    low, high = difference95(evaluated(40), evaluated(20))
-    assert (low, high) == pytest.approx((0.4 - 1.96 * 0.089, 0.4 + 1.96 * 0.089), abs=0.015)
-    assert difference95(evaluated(40), evaluated(20)) == (low, high)
+def test_the_spread_of_training_seeds_is_pooled_over_rows() -> None:
+    rows = [evaluated(20, 25, 30), evaluated(5, 5), evaluated(50)]  # 0.4, 0.5, 0.6; 0.1, 0.1; 1
+    spread = Spread.of(rows)
+    assert spread is not None
+    assert (spread.deviation, spread.freedom) == (pytest.approx((0.02 / 3) ** 0.5), 3)
+    assert spread.half_width95(3, 3) == pytest.approx(3.1824 * spread.deviation * (2 / 3) ** 0.5, rel=1e-4)
+    assert spread.half_width95(1, 3) > spread.half_width95(3, 3)
+    assert Spread.of(rows[2:]) is None  # one seed a row says nothing
 
 
-def test_training_seeds_that_disagree_widen_the_interval_of_a_difference() -> None:
-    alike = difference95(evaluated(25, 25, 25), evaluated(20, 20, 20))
-    apart = difference95(evaluated(5, 25, 45), evaluated(0, 20, 40))
-    assert apart[1] - apart[0] > 2 * (alike[1] - alike[0])
-    assert apart[0] < 0 < apart[1]
+def test_the_interval_of_a_difference_covers_what_training_seeds_do() -> None:
+    """Rows whose policies succeed at 20 … 90 %, give or take what the seed does: 95 of 100 intervals hold."""
+    rng = np.random.default_rng(0)
+    means = np.array([0.5, 0.2, 0.7, 0.9, 0.4])
+    held = []
+    for _ in range(300):
+        rates = np.clip(means[:, None] + rng.normal(0, 0.07, (5, 3)), 0, 1)
+        rows = [evaluated(*row) for row in rng.binomial(50, rates)]
+        spread = Spread.of(rows)
+        assert spread is not None
+        found = np.array([[o.successes / 50 for o in row] for row in rows]).mean(axis=1)
+        error = np.abs((found - found[0]) - (means - means[0]))[1:]
+        held += list(error <= spread.half_width95(3, 3))
+    assert 0.92 <= np.mean(held) <= 0.98
 
 
 # -- what the pictures show ------------------------------------------------------------------------
@@ -380,6 +434,15 @@ def test_the_share_of_m_is_what_m_moves(data: Demonstrations, fusion: str) -> No
     share = m_share(policy, batch)
     assert share.shape == (16,)
     assert ((share > 0) & (share < 1)).all()
+    # a stream whose tokens are all alike, whatever is seen, moves nothing
+    encoder = policy.encoder_of(policy.cameras[0])
+    for still, other, expected in (
+        (encoder.p_encoder, encoder.m_encoder, 1),
+        (encoder.m_encoder, encoder.p_encoder, 0),
+    ):
+        torch.nn.init.zeros_(still.norm.weight)
+        torch.nn.init.ones_(other.norm.weight)
+        assert torch.allclose(m_share(policy, batch), torch.full((16,), float(expected)), atol=1e-5)
 
 
 def test_a_fusion_that_ignores_m_has_no_share_of_it(data: Demonstrations) -> None:
