@@ -157,6 +157,7 @@ class LeRobotFolder:
         files = sorted(place.glob("*/*.parquet"))
         if not files:
             raise ConfigError(f"{place} holds no parquet files: {AGAIN}")
+        # of what a dataset says of itself, its episodes' statistics where it has them; not of the frames
         digest = hashlib.sha256(self.info_file.read_bytes())
         wanted = ["episode_index", "length", "dataset_from_index", "data/chunk_index", "data/file_index"]
         videos = [camera for camera in self.cameras if camera.video]
@@ -197,10 +198,21 @@ class LeRobotFolder:
             )
             if self.video_path is None:
                 raise ConfigError(f"{self.info_file} has no video_path, but {camera.key} is video: {AGAIN}")
-            path = self.video_path.format(video_key=camera.key, chunk_index=chunk, file_index=file)
-            clips[camera.spec.name] = Clip(self.folder / path, start_s)
-        data = self.data_path.format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
-        return Episode(start, row["length"], self.folder / data, clips)
+            if not math.isfinite(start_s):
+                raise ConfigError(f"{place}: episode {i} has a from_timestamp of {start_s}: {AGAIN}")
+            path = self._path("video_path", self.video_path, chunk, file, camera.key)
+            clips[camera.spec.name] = Clip(path, start_s)
+        data = self._path("data_path", self.data_path, row["data/chunk_index"], row["data/file_index"])
+        return Episode(start, row["length"], data, clips)
+
+    def _path(self, key: str, template: str, chunk: int, file: int, video_key: str = "") -> Path:
+        try:
+            return self.folder / template.format(chunk_index=chunk, file_index=file, video_key=video_key)
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                f"{self.info_file}: {key} is {template!r}, which is no template of chunk_index and "
+                f"file_index: {AGAIN}"
+            ) from error
 
     def _read_tasks(self) -> list[str]:
         """The texts of the tasks: the index column of a pandas frame, whatever its name."""

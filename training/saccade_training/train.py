@@ -188,7 +188,8 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self.cpu_seconds = state["cpu_seconds"]
         self.validation_l1 = state["validation_l1"]
-        self.best, self.worse = state["best"], state["worse"]
+        if self.config.train.patience:  # without it the last weights count, whatever an earlier session kept
+            self.best, self.worse = state["best"], state["worse"]
 
     # -- a step ----------------------------------------------------------------------------------------
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from synthetic import write_demos
 
 from saccade_training.dataset import Demonstrations
+
+# the tests are of the CPU's figures, on machines with a GPU, too; their processes inherit it
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")

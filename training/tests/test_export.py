@@ -157,10 +157,11 @@ def test_the_graph_gives_actions_in_robot_units(run: Run, bundle: Path) -> None:
         {"mp": {"aggregation": "all_patches"}, "cameras": {"broadcast": ["state", "command"]}},
         {
             "mp": {"patches": "tokens", "weights": "shared"},
-            "memory": {"enabled": True, "length": 3, "heads": 2},
+            "memory": {"enabled": True, "length": 3, "heads": 2, "layers": 2},
         },
+        {"mp": {"fusion": "mlp", "cls_fusion": "gating"}},
     ],
-    ids=["bare", "alpha", "channel-attention", "pooled", "resnet18", "A", "B", "D", "memory"],
+    ids=["bare", "alpha", "channel-attention", "pooled", "resnet18", "A", "B", "D", "memory", "mlp"],
 )
 def test_other_architectures_agree_with_pytorch_too(policy: dict[str, Any], tmp_path: Path) -> None:
     graph = Graph(tiny_policy(policy).eval()).eval()

@@ -117,6 +117,15 @@ def test_spoilt_videos_are_refused_by_name(tmp_path: Path, spoil: Callable[[Path
     assert says in str(caught.value)
 
 
+def test_a_clip_that_begins_at_no_time_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    folder = write_demos(tmp_path / "d", 1, steps=8, size=32, videos=True)
+    key = f"videos/{HEAD}/from_timestamp"
+    column(EPISODES, key, lambda _: pa.array([float("nan")]))(folder)
+    with pytest.raises(ConfigError, match=r"meta/episodes: episode 0 has a from_timestamp of nan"):
+        Demonstrations(folder)
+
+
 def _shorten(path: Path, size: int = 32) -> None:
     from lerobot_writer import write_video
 
@@ -215,6 +224,7 @@ WIDE = png(np.zeros((32, 33, 3), np.uint8))
         (info(fps=0), INFO, "fps 0"),
         (info(fps="x"), INFO, "is malformed"),
         (info(features=None), INFO, "is malformed"),
+        (info(data_path="data/{chunk}.parquet"), INFO, "data_path is 'data/{chunk}.parquet', which is no"),
         (info(total_episodes=5), "meta/episodes", "lists 4 episodes, info.json says 5"),
         (json_with(INFO, lambda i: i["features"].pop("action")), INFO, "no feature action"),
         (json_with(INFO, lambda i: i["features"].pop(HEAD)), INFO, f"no feature {HEAD}"),

@@ -130,6 +130,9 @@ def test_poolings_give_tensors_of_the_latents() -> None:
     assert every.shape == (2, 6, D)
     assert torch.equal(module(x, first, pooling="last")[0], every[:, -1])
     assert torch.equal(module(x, first, pooling="mean")[0], every.mean(dim=1))
+    # fed a step at a time, as a robot feeds them, there is one latent to pool
+    for pooling in ("last", "mean"):
+        assert torch.equal(module(x[:, :1], first[:, :1], pooling=pooling)[0], every[:, 0])
 
 
 def test_a_bad_pooling_is_raised() -> None:

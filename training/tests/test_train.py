@@ -177,6 +177,9 @@ def test_patience_keeps_the_weights_of_the_best_validation(data: Demonstrations,
     validated = {m["step"]: m["validation_l1"] for m in run.read_metrics() if "validation_l1" in m}
     best = min(validated, key=lambda step: validated[step])
     assert (state["best"]["step"], state["best"]["validation_l1"]) == (best, validated[best])
+    resumed = Trainer(tiny_config(steps=8, validate_every=2), data, run)  # patience given up: the last count
+    assert resumed.step == 6
+    assert resumed.state()["best"] is None
     state["best"]["ema"]["act.head.bias"] += 1
     _, policy = restore(state)
     assert torch.equal(policy.act.head.bias, state["best"]["ema"]["act.head.bias"])
