@@ -90,7 +90,9 @@ def markdown(results: Sequence[TaskResults], rows: Sequence[str], against: Seque
             cells.append(f"{100 * found.rate(row):.1f} % ({by_seed})" if seeds else "–")
         for other in against:
             than = difference(results, row, other)
-            cells.append("–" if than is None else f"{100 * than.mean:+.0f} ± {100 * than.half_width95:.0f}")
+            cells.append(
+                "–" if than is None else f"{round(100 * than.mean):+d} ± {100 * than.half_width95:.0f}"
+            )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
