@@ -104,7 +104,7 @@ def read_pipelines(folder: Path, raw: dict[str, Any], tensors: dict[str, Tensor]
             pipeline.resize = None if resize is None else tuple(resize)
         elif name == "normalizer_processor":
             scaled.add(name)
-            pipeline.modes |= options("norm_map", {}, is_texts, "an object of modes")
+            pipeline.modes |= step.modes()
             pipeline.eps = options("eps", LEGACY_EPS, is_number, "a number")
             only = options("normalize_observation_keys", None, is_keys, "a list of names")
             pipeline.only = None if only is None else set(only)
@@ -117,8 +117,7 @@ def read_pipelines(folder: Path, raw: dict[str, Any], tensors: dict[str, Tensor]
         if step.name == "unnormalizer_processor":
             scaled.add(step.name)
             pipeline.outputs = statistics(folder, step)
-            modes = step.option("norm_map", {}, is_texts, "an object of modes")
-            pipeline.modes["ACTION"] = modes.get("ACTION", "IDENTITY")
+            pipeline.modes["ACTION"] = step.modes().get("ACTION", "IDENTITY")
         elif not harmless(step):
             raise ConfigError(
                 f"{after}: step {step.name} cannot be imported: the graph would not do what it does"
@@ -154,6 +153,13 @@ class Step:
         if not fits(value):
             raise ConfigError(f"{self.file}: {key} of step {self.name} is {value!r}: it must be {what}")
         return value
+
+    def modes(self) -> dict[str, str]:
+        """A (un)normalizer's: VISUAL, STATE, ACTION → mode; those it leaves out pass unchanged, as in LeRobot."""
+        found = self.option("norm_map", None, is_texts, "an object of modes")
+        if found is None:
+            raise ConfigError(f"{self.file}: step {self.name} has no norm_map: copy the checkpoint again")
+        return dict(found)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

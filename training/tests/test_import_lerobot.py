@@ -437,6 +437,9 @@ def test_scaling_that_was_lost_on_the_way(
     written.edit(file, lambda raw: raw["steps"].pop(at))
     refuses(written.folder, tmp_path, rf"{file} has no step {step}, though normalization_mapping")
     (written.folder / file).write_text(original)
+    written.edit(file, lambda raw: raw["steps"][at]["config"].pop("norm_map"))
+    refuses(written.folder, tmp_path, rf"{file}: step {step} has no norm_map")
+    (written.folder / file).write_text(original)
     written.edit(file, lambda raw: raw["steps"][at].pop("state_file"))
     refuses(written.folder, tmp_path, r"the statistic (action|observation.*)\.mean is missing")
 
