@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from saccade_training.config import load_config
+from saccade_training.config import ConfigError, load_config
 from saccade_training.dataset import Demonstrations
 from saccade_training.distributed import Processes
 from saccade_training.run import Run
@@ -29,7 +30,13 @@ def main() -> None:
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="instead of the config's")
     parser.add_argument("--profile", action="store_true", help="print what PyTorch's operators cost")
     args = parser.parse_args()
+    try:
+        measure(args)
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
 
+
+def measure(args: argparse.Namespace) -> None:
     config = load_config(args.config)
     train = config.train
     bf16 = train.bf16 if args.bf16 is None else args.bf16

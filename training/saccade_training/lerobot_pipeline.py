@@ -155,7 +155,7 @@ class Step:
         return value
 
     def modes(self) -> dict[str, str]:
-        """A (un)normalizer's: VISUAL, STATE, ACTION → mode; those it leaves out pass unchanged, as in LeRobot."""
+        """A (un)normalizer's: VISUAL, STATE, ACTION → mode; as in LeRobot, one left out passes unchanged."""
         found = self.option("norm_map", None, is_texts, "an object of modes")
         if found is None:
             raise ConfigError(f"{self.file}: step {self.name} has no norm_map: copy the checkpoint again")
