@@ -98,24 +98,48 @@ def wilson95(successes: int, n: int) -> tuple[float, float]:
 class Spread:
     """How far the success rates of policies that differ in their training seed alone lie apart."""
 
-    deviation: float  # of one policy; that of its evaluation's episodes is in it
-    freedom: int
+    dispersion: float  # φ: their variance, in that of episodes drawn by chance at the same rate
+    freedom: float
 
     @staticmethod
     def of(rows: Iterable[Sequence[Outcome]]) -> Spread | None:
-        """Pooled over the rows with several seeds, as in a one-way analysis of variance (Fisher 1925): three
-        seeds of one row alone would tell next to nothing. None without such a row."""
-        squares, freedom = 0.0, 0
-        for found in rows:
-            rates = np.array([o.successes / o.episodes for o in found])
-            squares += float(((rates - rates.mean()) ** 2).sum()) if len(rates) else 0.0
-            freedom += max(0, len(rates) - 1)
-        return Spread((squares / freedom) ** 0.5, freedom) if freedom else None
+        """Pooled over the rows with several seeds: three of one row alone would tell next to nothing.
 
-    def half_width95(self, policies: int, others: int) -> float:
-        """Of the 95 % interval of the difference between the means of so many policies and of so many."""
-        quantile = float(stats.t.ppf(0.975, self.freedom))
-        return quantile * self.deviation * (1 / policies + 1 / others) ** 0.5
+        Of overdispersed shares, Var = φ·p·(1 − p)/n (McCullagh & Nelder 1989, §4.5), so that rows near 0 or
+        100 %, where no policy can be far from another, do not make those between look alike. φ is what is
+        found by what chance leaves, each summed over the rows (Pearson's mean of ratios is biased by rows
+        with few successes), at least 1; degrees of freedom after Satterthwaite (1946). None without a row
+        of several seeds that is neither at 0 nor at 100 %.
+        """
+        found_variance, chance, squares = 0.0, 0.0, 0.0
+        for found in rows:
+            episodes, rates = np.array([o.episodes for o in found]), success_rates(found)
+            if len(found) < 2:
+                continue
+            mean = sum(o.successes for o in found) / episodes.sum()
+            found_variance += float((episodes * (rates - mean) ** 2).sum())
+            chance += (len(found) - 1) * mean * (1 - mean)
+            squares += (len(found) - 1) * (mean * (1 - mean)) ** 2
+        return Spread(max(1.0, found_variance / chance), chance**2 / squares) if chance else None
+
+    def variance(self, rate: float, episodes: Sequence[int]) -> float:
+        """Of the mean success of policies with so many episodes each."""
+        return self.dispersion * rate * (1 - rate) * float(np.mean(1 / np.array(episodes))) / len(episodes)
+
+    def variance_of(self, found: Sequence[Outcome]) -> float:
+        """Of a row's mean success, at its own rate, a success and a failure added (Agresti & Caffo 2000)."""
+        episodes = [o.episodes for o in found]
+        rate = (sum(o.successes for o in found) + 1) / (sum(episodes) + 2)
+        return self.variance(rate, episodes)
+
+    def half_width95(self, variance: float) -> float:
+        """Of the 95 % interval of what has this variance."""
+        return float(stats.t.ppf(0.975, self.freedom)) * variance**0.5
+
+
+def success_rates(found: Sequence[Outcome]) -> np.ndarray:
+    """(policies,)"""
+    return np.array([o.successes / o.episodes for o in found])
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
@@ -172,10 +196,8 @@ def table(sweep: Sweep, outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[
         }
         interval = None
         if spread and others and row.name != sweep.file.reference:
-            difference = float(
-                np.mean(found["success_by_seed"]) - np.mean([o.successes / o.episodes for o in others])
-            )
-            half = spread.half_width95(len(own), len(others))
+            difference = float(success_rates(own).mean() - success_rates(others).mean())
+            half = spread.half_width95(spread.variance_of(own) + spread.variance_of(others))
             interval = [max(-1.0, difference - half), min(1.0, difference + half)]
         rows.append(
             {
@@ -254,12 +276,15 @@ def markdown(sweep: Sweep, rows: Sequence[dict[str, Any]], spread: Spread | None
         "",
     ]
     if spread:
+        one, three = (spread.variance(0.5, [evaluate.episodes] * seeds) for seeds in (1, 3))
         lines += [
             f"The interval of the difference from {reference} counts training seeds: policies that differ in "
-            f"theirs alone have a standard deviation of {100 * spread.deviation:.1f} points (all rows with "
-            f"several seeds, {spread.freedom} degrees of freedom). By that, two rows of three seeds each "
-            f"differ by up to ±{100 * spread.half_width95(3, 3):.0f} points 95 times in 100 without another "
-            f"cause, a row of one seed and one of three by ±{100 * spread.half_width95(1, 3):.0f}.",
+            f"theirs alone have {spread.dispersion:.1f} times the variance of so many episodes drawn by "
+            f"chance (all rows with several seeds, {spread.freedom:.0f} degrees of freedom), at 50 % success "
+            f"a standard deviation of {100 * one**0.5:.0f} points. By that, two rows of three seeds each "
+            f"differ there by up to ±{100 * spread.half_width95(three + three):.0f} points 95 times in 100 "
+            f"without another cause, a row of one seed and one of three by "
+            f"±{100 * spread.half_width95(one + three):.0f}.",
             "",
         ]
     group = None

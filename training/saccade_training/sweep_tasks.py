@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from .config import ConfigError
-from .sweep_table import Outcome, Spread
+from .sweep_table import Outcome, Spread, success_rates
 
 Policies = dict[str, list[Outcome]]  # by row
 
@@ -41,7 +41,7 @@ class TaskResults:
 
     def rate(self, row: str) -> float:
         """Success, each training seed alike."""
-        return float(np.mean([o.successes / o.episodes for o in self.policies[row]]))
+        return float(success_rates(self.policies[row]).mean())
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def difference(results: Sequence[TaskResults], row: str, against: str) -> Differ
         if not a or not b or spread is None or a == b:
             return None
         means.append(found.rate(row) - found.rate(against))
-        variances.append(spread.deviation**2 * (1 / len(a) + 1 / len(b)))
+        variances.append(spread.variance_of(a) + spread.variance_of(b))
         freedoms.append(spread.freedom)
     variance, total = np.array(variances), sum(variances)
-    freedom = total**2 / (variance**2 / freedoms).sum() if total else 1.0
+    freedom = total**2 / (variance**2 / freedoms).sum()
     half = float(stats.t.ppf(0.975, freedom) * total**0.5 / len(results))
     return Difference(float(np.mean(means)), half)
 

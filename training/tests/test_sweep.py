@@ -24,7 +24,7 @@ from saccade_training.pictures import decoder_attention, m_share, success_lines
 from saccade_training.policy import relative_joints
 from saccade_training.sweep import main
 from saccade_training.sweep_file import load_sweep
-from saccade_training.sweep_table import Outcome, Spread, summarise, wilson95
+from saccade_training.sweep_table import Outcome, Spread, summarise, table, wilson95
 
 ABLATION = Path(__file__).parents[1] / "sweeps" / "ablation.yaml"
 
@@ -125,11 +125,11 @@ def test_the_table_has_intervals_and_ratios(swept: Path) -> None:
     assert c["parameters_ratio"] == c["parameters"] / a["parameters"] != 1
     text = (swept / "out/table.md").read_text()
     assert "| A | 37.5 % [13.7, 69.4] | – | 25 / 50 | 0.8 | 2.12 | 2.50 cm |" in text
-    # rows differ by nothing; seeds by 1/4, so by √(2·(1/8)²) = 0.177 with two rows' 2 degrees of freedom
-    low, high = c["success_difference_ci95"]
-    assert (low, high) == pytest.approx((-4.303 * 0.1768, 4.303 * 0.1768), abs=1e-3)
-    assert f"| {100 * low:+.0f} … {100 * high:+.0f} % |" in text
-    assert "standard deviation of 17.7 points (all rows with several seeds, 2 degrees of freedom)" in text
+    # four episodes a policy, and two seeds a row, tell nothing
+    assert c["success_difference_ci95"] == [-1, 1]
+    assert "| -100 … +100 % |" in text
+    assert "1.0 times the variance of so many episodes drawn by chance (all rows with several" in text
+    assert "2 degrees of freedom), at 50 % success a standard deviation of 25 points" in text
     assert "74 %" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## aggregation",
@@ -387,29 +387,51 @@ def evaluated(*successes: int) -> list[Outcome]:
 
 
 def test_the_spread_of_training_seeds_is_pooled_over_rows() -> None:
-    rows = [evaluated(20, 25, 30), evaluated(5, 5), evaluated(50)]  # 0.4, 0.5, 0.6; 0.1, 0.1; 1
+    rows = [evaluated(20, 25, 30), evaluated(4, 6), evaluated(50, 50), evaluated(40)]
     spread = Spread.of(rows)
     assert spread is not None
-    assert (spread.deviation, spread.freedom) == (pytest.approx((0.02 / 3) ** 0.5), 3)
-    assert spread.half_width95(3, 3) == pytest.approx(3.1824 * spread.deviation * (2 / 3) ** 0.5, rel=1e-4)
-    assert spread.half_width95(1, 3) > spread.half_width95(3, 3)
-    assert Spread.of(rows[2:]) is None  # one seed a row says nothing
+    # 0.4, 0.5, 0.6 and 0.08, 0.12 of 50 episodes; nothing of one seed, or of those that all succeed
+    assert spread.dispersion == pytest.approx(50 * (0.02 + 0.0008) / (2 * 0.25 + 0.09))
+    assert spread.freedom == pytest.approx((2 * 0.25 + 0.09) ** 2 / (2 * 0.25**2 + 0.09**2))
+    variance = spread.variance_of(rows[0])
+    rate = 76 / 152
+    assert variance == pytest.approx(spread.dispersion * rate * (1 - rate) / 150)
+    same = Spread.of(rows[:1])
+    assert same is not None and same.freedom == pytest.approx(2)
+    assert same.half_width95(variance) == pytest.approx(4.3027 * variance**0.5, rel=1e-4)
+    assert spread.variance_of(rows[3]) > spread.variance_of(rows[2]) > 0
+    assert Spread.of(rows[2:]) is None
+    alike = Spread.of([evaluated(20, 20, 20)])
+    assert alike is not None and alike.dispersion == 1  # chance alone leaves as much
+
+
+def test_a_rows_difference_from_the_reference_is_in_the_middle_of_its_interval() -> None:
+    outcomes = {"A": evaluated(20, 25, 30), "C": evaluated(25, 30, 35)}
+    spread = Spread.of(outcomes.values())
+    assert spread is not None
+    a, c = table(load_sweep(ABLATION, "pick_lift"), outcomes)
+    assert a["success_difference_ci95"] is None
+    half = spread.half_width95(sum(spread.variance_of(found) for found in outcomes.values()))
+    assert 0.1 < half < 1
+    assert c["success_difference_ci95"] == pytest.approx([0.1 - half, 0.1 + half])
 
 
 def test_the_interval_of_a_difference_covers_what_training_seeds_do() -> None:
-    """Rows whose policies succeed at 20 … 90 %, give or take what the seed does: 95 of 100 intervals hold."""
+    """About 95 of 100 intervals hold, also of rows in the middle of which others are near 0 and 100 %."""
     rng = np.random.default_rng(0)
-    means = np.array([0.5, 0.2, 0.7, 0.9, 0.4])
+    means, spreads = np.array([0.5, 0.55, 0.2, 0.4, 0.02, 0.03, 0.97]), 11.5  # beta: 0.14 at 50 %
     held = []
-    for _ in range(300):
-        rates = np.clip(means[:, None] + rng.normal(0, 0.07, (5, 3)), 0, 1)
+    for _ in range(400):
+        rates = rng.beta(spreads * means[:, None], spreads * (1 - means[:, None]), (7, 3))
         rows = [evaluated(*row) for row in rng.binomial(50, rates)]
         spread = Spread.of(rows)
         assert spread is not None
         found = np.array([[o.successes / 50 for o in row] for row in rows]).mean(axis=1)
         error = np.abs((found - found[0]) - (means - means[0]))[1:]
-        held += list(error <= spread.half_width95(3, 3))
-    assert 0.92 <= np.mean(held) <= 0.98
+        variance = [spread.variance_of(rows[0]) + spread.variance_of(row) for row in rows[1:]]
+        held.append(error <= [spread.half_width95(v) for v in variance])
+    assert (np.mean(held, axis=0) >= 0.92).all()
+    assert 0.92 <= np.mean(held) <= 0.97
 
 
 # -- what the pictures show ------------------------------------------------------------------------

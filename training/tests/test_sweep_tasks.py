@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from saccade_training.sweep_table import Outcome
@@ -53,9 +52,11 @@ def test_two_tasks_alike_tell_more_than_one() -> None:
     alone, twice = difference([one], "B", "A"), difference([one, one], "B", "A")
     assert alone is not None and twice is not None
     assert alone.mean == twice.mean == pytest.approx(0.2)
-    # a standard deviation of 0.2 between seeds: t of 4 degrees of freedom, of 8 for the two together
-    assert alone.half_width95 == pytest.approx(2.7764 * 0.2 * (2 / 3) ** 0.5, rel=1e-4)
-    assert twice.half_width95 == pytest.approx(2.3060 * 0.2 * (2 / 3) ** 0.5 / 2**0.5, rel=1e-4)
+    # t of 4 degrees of freedom, of 8 for the two together
+    dispersion = 50 * (0.08 / 0.24 + 0.08 / 0.24) / 4
+    variance = dispersion * (61 * 91 + 91 * 61) / 152**2 / 150
+    assert alone.half_width95 == pytest.approx(2.7764 * variance**0.5, rel=1e-4)
+    assert twice.half_width95 == pytest.approx(2.3060 * (variance / 2) ** 0.5, rel=1e-4)
 
 
 def test_rows_that_share_policies_count_once_in_the_spread() -> None:
@@ -66,7 +67,7 @@ def test_rows_that_share_policies_count_once_in_the_spread() -> None:
     }
     spread = TaskResults("lift", "A", rows).spread
     assert spread is not None
-    assert (spread.freedom, spread.deviation) == (4, pytest.approx(np.sqrt(0.08 / 4)))
+    assert (spread.freedom, spread.dispersion) == pytest.approx((4, 50 * 0.08 / 0.24 / 4))
 
 
 def test_what_is_no_result_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
